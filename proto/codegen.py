@@ -1,0 +1,109 @@
+"""Makes everything that is derived from the contract: typed Python stubs in services/pi5/api.
+
+    python proto/codegen.py            write
+    python proto/codegen.py --check    fail when what is committed differs from what would be made
+    python proto/codegen.py --googleapis DIR   only copy the annotation protos that buf needs
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import importlib.util
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+PROTO = Path(__file__).resolve().parent
+TARGET = PROTO.parent / "services"
+PACKAGE_DOC = '"""Generated from proto/ by proto/codegen.py. Never edited by hand."""\n'
+
+
+def well_known_root() -> Path:
+    """Return the folder that holds google/api/*.proto, from the googleapis-common-protos wheel."""
+    spec = importlib.util.find_spec("google.api.annotations_pb2")
+    if spec is None or spec.origin is None:
+        sys.exit("googleapis-common-protos is not installed: run `make setup`")
+    return Path(spec.origin).parents[2]
+
+
+def copy_googleapis(target: Path) -> None:
+    """Copy the few annotation protos that buf has to resolve."""
+    source = well_known_root() / "google" / "api"
+    folder = target / "google" / "api"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("annotations.proto", "http.proto", "field_behavior.proto"):
+        shutil.copyfile(source / name, folder / name)
+
+
+def generate(target: Path) -> None:
+    """Write messages, stubs and their types below `target`."""
+    from grpc_tools import protoc  # noqa: PLC0415 - needed only here
+
+    tools_include = Path(str(importlib.util.find_spec("grpc_tools").origin)).parent / "_proto"  # type: ignore[union-attr]
+    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    binaries = Path(sys.executable).parent
+    code = protoc.main(
+        [
+            "protoc",
+            f"-I{PROTO}",
+            f"-I{well_known_root()}",
+            f"-I{tools_include}",
+            f"--plugin=protoc-gen-mypy={binaries / 'protoc-gen-mypy'}",
+            f"--plugin=protoc-gen-mypy_grpc={binaries / 'protoc-gen-mypy_grpc'}",
+            f"--python_out={target}",
+            f"--grpc_python_out={target}",
+            f"--mypy_out=quiet:{target}",
+            f"--mypy_grpc_out=quiet,only_async:{target}",
+            *files,
+        ]
+    )
+    if code:
+        sys.exit(code)
+    for service_stub in (target / "pi5" / "api").rglob("*_pb2_grpc.py"):
+        if not service_stub.name.endswith("service_pb2_grpc.py"):
+            service_stub.unlink()
+            service_stub.with_suffix(".pyi").unlink(missing_ok=True)
+    for folder in [target / "pi5" / "api", *(target / "pi5" / "api").rglob("*")]:
+        if folder.is_dir() and folder.name != "__pycache__":
+            (folder / "__init__.py").write_text(PACKAGE_DOC)
+
+
+def differences(made: Path, committed: Path) -> list[str]:
+    """Name the files that are missing, left over or different."""
+    names = {str(p.relative_to(made)) for p in made.rglob("*.py*") if "__pycache__" not in p.parts}
+    there = {
+        str(p.relative_to(committed))
+        for p in committed.rglob("*.py*")
+        if "__pycache__" not in p.parts
+    }
+    changed = {
+        name for name in names & there if not filecmp.cmp(made / name, committed / name, shallow=False)
+    }
+    return sorted((names ^ there) | changed)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--googleapis", type=Path)
+    arguments = parser.parse_args()
+    if arguments.googleapis:
+        copy_googleapis(arguments.googleapis)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder))
+        made, committed = Path(folder) / "pi5" / "api", TARGET / "pi5" / "api"
+        if arguments.check:
+            stale = differences(made, committed)
+            if stale:
+                sys.exit("services/pi5/api is not what proto/ makes; run `make codegen`:\n  " + "\n  ".join(stale))
+            return
+        shutil.rmtree(committed, ignore_errors=True)
+        shutil.copytree(made, committed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The Pi5 Trading System: services, domain and command line."""
