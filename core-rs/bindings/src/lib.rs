@@ -1,0 +1,20 @@
+//! The Python module `pi5_core._native`: conversions and nothing else. Each file here shows the
+//! file of the same name in `pi5-core`.
+
+mod book;
+mod dispatch;
+mod indicators;
+mod matching;
+mod side;
+
+use pyo3::prelude::*;
+
+/// Native part of `pi5_core`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    side::register(module)?;
+    book::register(module)?;
+    matching::register(module)?;
+    indicators::register(module)?;
+    dispatch::register(module)
+}
