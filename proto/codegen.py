@@ -1,8 +1,8 @@
 """Makes everything that is derived from the contract: typed Python stubs in services/pi5/api.
 
-    python proto/codegen.py            write
-    python proto/codegen.py --check    fail when what is committed differs from what would be made
-    python proto/codegen.py --googleapis DIR   only copy the annotation protos that buf needs
+python proto/codegen.py            write
+python proto/codegen.py --check    fail when what is committed differs from what would be made
+python proto/codegen.py --googleapis DIR   only copy the annotation protos that buf needs
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def differences(made: Path, committed: Path) -> list[str]:
         if "__pycache__" not in p.parts
     }
     changed = {
-        name for name in names & there if not filecmp.cmp(made / name, committed / name, shallow=False)
+        name
+        for name in names & there
+        if not filecmp.cmp(made / name, committed / name, shallow=False)
     }
     return sorted((names ^ there) | changed)
 
@@ -99,7 +101,10 @@ def main() -> None:
         if arguments.check:
             stale = differences(made, committed)
             if stale:
-                sys.exit("services/pi5/api is not what proto/ makes; run `make codegen`:\n  " + "\n  ".join(stale))
+                sys.exit(
+                    "services/pi5/api is not what proto/ makes; run `make codegen`:\n  "
+                    + "\n  ".join(stale)
+                )
             return
         shutil.rmtree(committed, ignore_errors=True)
         shutil.copytree(made, committed)

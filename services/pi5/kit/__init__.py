@@ -1,0 +1,1 @@
+"""The shell every service shares: configuration, logs, gRPC, database, health, metrics."""
