@@ -39,7 +39,9 @@ def _scale(values: Iterable[Decimal | None]) -> int:
 def batch_to(events: MarketEvents, sequence: int, epoch: str) -> data_pb2.MarketDataBatch:
     """Write events as one batch, with the least scales that hold them exactly."""
     quotes, trades, bars = events.quotes, events.trades, events.bars
-    symbols = sorted({item.symbol for item in (*quotes, *trades, *bars)})
+    symbols = sorted(
+        {q.symbol for q in quotes} | {t.symbol for t in trades} | {b.symbol for b in bars}
+    )
     index = {symbol: number for number, symbol in enumerate(symbols)}
     price_scale = _scale(
         [

@@ -65,7 +65,7 @@ def order_to(order: Order) -> execution_pb2.Order:
 
 
 def order_from(message: execution_pb2.Order) -> Order:
-    """Read an order. `filled_notional` is filled_qty × filled_avg_price, exact to 12 places."""
+    """Read an order. `filled_notional` is filled_qty times filled_avg_price, exact to 12 places."""
     filled = parse_decimal(message.filled_qty or "0", "filled_qty")
     average = optional_decimal(message.filled_avg_price, "filled_avg_price") or ZERO
     with localcontext(EXACT):
