@@ -91,7 +91,7 @@ lint-proto: $(STAMP)/deps
 
 .PHONY: lint-rust
 lint-rust: $(STAMP)/core
-	@cd core-rs && cargo fmt --all --check && cargo clippy -q --all-targets -- -D warnings
+	@cd core-rs && $(CURDIR)/tests/tools/cargo fmt --all --check && $(CURDIR)/tests/tools/cargo clippy -q --all-targets -- -D warnings
 
 .PHONY: lint-ui
 lint-ui: $(STAMP)/ui-deps
@@ -104,7 +104,7 @@ type: $(STAMP)/package $(STAMP)/core ## mypy --strict, and the native core's typ
 
 .PHONY: test-rust
 test-rust: $(STAMP)/core ## The native core, in Rust
-	@cd core-rs && cargo test -q
+	@cd core-rs && $(CURDIR)/tests/tools/cargo test -q
 
 .PHONY: test-ui
 test-ui: $(STAMP)/ui ## The dashboard's own tests and budgets
@@ -129,7 +129,7 @@ codegen: $(STAMP)/deps ## Remake what is derived from the contract
 format: $(STAMP)/deps ## Format all sources
 	@ruff check -q --fix . ; ruff format -q .
 	@buf format -w proto
-	@cd core-rs && cargo fmt --all
+	@cd core-rs && $(CURDIR)/tests/tools/cargo fmt --all
 
 .PHONY: lock
 lock: $(STAMP)/tools ## Pin the newest allowed versions of all dependencies, with hashes
