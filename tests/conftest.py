@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of tests share: a migrated PostgreSQL, and a fresh copy of it each."""
+"""Fixtures that several kinds of tests share: a migrated PostgreSQL and fresh copies of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 from hypothesis import settings
-
 from pi5.kit.home import Home
 from pi5.kit.postgres import EmbeddedPostgres
 
@@ -34,7 +33,10 @@ def database_server() -> Iterator[EmbeddedPostgres]:
     asyncio.run(server.start())
     try:
         asyncio.run(_admin(server, "CREATE DATABASE template_pi5"))
-        migrate = "import sys, asyncio; from pi5.kit.migrate import upgrade; asyncio.run(upgrade(sys.argv[1]))"
+        migrate = (
+            "import sys, asyncio; from pi5.kit.migrate import upgrade; "
+            "asyncio.run(upgrade(sys.argv[1]))"
+        )
         subprocess.run(
             [sys.executable, "-c", migrate, server.dsn("template_pi5")], check=True, timeout=120
         )

@@ -48,13 +48,16 @@ def ours() -> list[Path]:
 
 @pytest.mark.parametrize("path", ours(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_the_kit_reads_clock_and_random(path: Path) -> None:
-    """Wall clock, random numbers and random ids come from `pi5.kit.clock`, so tests can set them."""
+    """Wall clock, random numbers and ids come from `pi5.kit.clock`, so tests can set them."""
     found = [
         f"{node.lineno}: {name}"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
-        and any((name := dotted(node.func)).endswith(banned) and
-                (name == banned or name.endswith("." + banned)) for banned in BANNED_NAMES)
+        and any(
+            (name := dotted(node.func)).endswith(banned)
+            and (name == banned or name.endswith("." + banned))
+            for banned in BANNED_NAMES
+        )
     ]
     assert found == []
 

@@ -17,7 +17,10 @@ LONG_FUNCTIONS: dict[str, str] = {}
 def sources(*endings: str) -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     generated = ("services/pi5/api/", "web/ui/src/api/schema.d.ts")
     return [

@@ -11,7 +11,6 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-
 from pi5.api.common.v1 import options_pb2, trading_pb2
 from pi5.api.execution.v1 import execution_service_pb2 as pb
 from pi5.api.execution.v1 import execution_service_pb2_grpc as rpc
@@ -120,7 +119,9 @@ async def test_expired_tokens_and_low_roles_are_refused(tmp_path: Path) -> None:
         (pb.SubmitOrderRequest(), "MISSING_FIELD"),
     ],
 )
-async def test_requests_are_held_against_the_contract(tmp_path: Path, request_message, code) -> None:
+async def test_requests_are_held_against_the_contract(
+    tmp_path: Path, request_message, code
+) -> None:
     """Required fields, decimals and enum values are checked before a method runs."""
     async with running(tmp_path) as (stub, issuer):
         trader = bearer(issuer, options_pb2.ROLE_TRADER)
