@@ -41,6 +41,8 @@ _OLDEST_SERVER = 15
 async def upgrade(dsn: str) -> tuple[str, str]:
     """Upgrade the database at `dsn` to the newest version.
 
+    One call at a time in a process, because Alembic's context is global; processes take turns.
+
     Returns:
         The version before ("" for an empty database) and after.
 
@@ -82,6 +84,8 @@ def lock_and_prepare(connection: Connection) -> None:
             f"the database is PostgreSQL {number // 10_000}; at least {_OLDEST_SERVER} is needed",
         )
     connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
+    # When this process is killed, its session ends within a second, even in a long statement.
+    connection.execute(text("SET LOCAL client_connection_check_interval = '1s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {VERSION_SCHEMA}"))
 
