@@ -32,14 +32,14 @@ async def as_service(dsn, service):
     return await asyncpg.connect(dsn, server_settings=settings)
 
 
-async def new_database(postgres, name):
-    admin = await asyncpg.connect(postgres.dsn("postgres"))
+async def new_database(server, name):
+    admin = await asyncpg.connect(server.dsn("postgres"))
     try:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {name}")
     finally:
         await admin.close()
-    return postgres.dsn(name)
+    return server.dsn(name)
 
 
 async def our_schemas(dsn):
@@ -191,9 +191,9 @@ async def test_lists_of_orders_use_their_indexes(database):
         await connection.close()
 
 
-async def test_a_failing_revision_changes_nothing(postgres, tmp_path, monkeypatch):
+async def test_a_failing_revision_changes_nothing(database_server, tmp_path, monkeypatch):
     """When a later revision fails, the whole upgrade is rolled back, the first one included."""
-    dsn = await new_database(postgres, "failing")
+    dsn = await new_database(database_server, "failing")
     add_revision(tmp_path, "CREATE TABLE data.late (id int); SELECT 1 / 0;", monkeypatch)
     with pytest.raises(Precondition) as caught:
         await migrate.upgrade(dsn)
@@ -234,9 +234,9 @@ def add_revision(folder: Path, sql: str, monkeypatch) -> None:
     monkeypatch.setattr(migrate, "newest_version", lambda: "9000")
 
 
-async def test_upgrades_at_once_take_turns(postgres):
+async def test_upgrades_at_once_take_turns(database_server):
     """Programs that migrate the same empty database at the same moment all succeed."""
-    dsn = await new_database(postgres, "turns")
+    dsn = await new_database(database_server, "turns")
     program = "import sys; from pi5.kit import migrate; print(migrate.main(sys.argv[1])[1])"
     processes = [
         await asyncio.create_subprocess_exec(
@@ -250,9 +250,9 @@ async def test_upgrades_at_once_take_turns(postgres):
     assert await our_schemas(dsn) == set(SERVICES)
 
 
-async def test_kill_in_the_middle_leaves_the_old_version(postgres, tmp_path, monkeypatch):
+async def test_kill_in_the_middle_leaves_the_old_version(database_server, tmp_path, monkeypatch):
     """kill -9 of the migrating process leaves the version there was, and the next run succeeds."""
-    dsn = await new_database(postgres, "killed")
+    dsn = await new_database(database_server, "killed")
     add_revision(tmp_path, "CREATE TABLE data.late (id int); SELECT pg_sleep(60);", monkeypatch)
     program = (
         "import sys; from pathlib import Path; from pi5.kit import migrate\n"
@@ -277,25 +277,25 @@ async def test_kill_in_the_middle_leaves_the_old_version(postgres, tmp_path, mon
     assert await migrate.upgrade(dsn) == ("", schema.newest_version())
 
 
-async def test_a_login_without_createrole_is_told_what_to_do(postgres):
+async def test_a_login_without_createrole_is_told_what_to_do(database_server):
     """On a server whose roles are missing, a login user without the right gets the remedy."""
-    admin = await asyncpg.connect(postgres.dsn("postgres"))
+    admin = await asyncpg.connect(database_server.dsn("postgres"))
     await admin.execute("CREATE ROLE plain LOGIN")
     await admin.execute("CREATE DATABASE plain OWNER plain")
     try:
         with pytest.raises(Precondition) as caught:
-            await migrate.upgrade(postgres.dsn("plain", "plain"))
+            await migrate.upgrade(database_server.dsn("plain", "plain"))
         assert caught.value.code == "DATABASE_PERMISSION"
         assert "GRANT pi5_data TO plain" in caught.value.message
         await admin.execute(
             "GRANT pi5_data, pi5_strategy, pi5_risk, pi5_execution, pi5_portfolio, pi5_backtest,"
             " pi5_system TO plain"
         )
-        assert await migrate.upgrade(postgres.dsn("plain", "plain")) == (
+        assert await migrate.upgrade(database_server.dsn("plain", "plain")) == (
             "",
             schema.newest_version(),
         )
-        service = await as_service(postgres.dsn("plain", "plain"), "risk")
+        service = await as_service(database_server.dsn("plain", "plain"), "risk")
         assert await service.fetchval("SELECT count(*) FROM decision") == 0
         await service.close()
     finally:
