@@ -1,6 +1,8 @@
 """The order books through Python."""
 
+import numpy as np
 import pi5_core as core
+import pytest
 
 
 def test_l2_update_returns_the_best_prices_and_zero_deletes() -> None:
@@ -75,3 +77,74 @@ def test_extreme_prices_and_ids_are_ordinary() -> None:
     assert book.best_bid() == (-(2**63), 1, 1)
     assert book.best_ask() == (2**63 - 1, 2**63 - 1, 1)
     assert book.anomalies == (0, 0, 1)
+
+
+def _rows(count: int, columns: int, seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 40, (count, columns))
+
+
+def test_l2_columns_equal_single_updates() -> None:
+    """A batch is the same updates, and its touch arrays are what each would have returned."""
+    rows = _rows(2000, 3)
+    sides, prices, quantities = rows[:, 0] % 2, rows[:, 1] - 20, rows[:, 2] % 4
+    single, batch = core.L2Book(), core.L2Book()
+    expected = [single.update(*map(int, r)) for r in zip(sides, prices, quantities, strict=True)]
+    touch = batch.apply(sides, prices, quantities, touch=True)
+    assert touch is not None
+    bids, asks = touch
+    assert bids.tolist() == [core.NO_BID if b is None else b for b, _ in expected]
+    assert asks.tolist() == [core.NO_ASK if a is None else a for _, a in expected]
+    assert batch.depth(99) == single.depth(99)
+
+
+def test_l3_columns_equal_single_updates() -> None:
+    """The same for the book by order."""
+    rows = _rows(3000, 5)
+    actions, sides = (rows[:, 0] % 3).astype(np.uint8), (rows[:, 2] % 2).astype(np.int8)
+    single, batch = core.L3Book(), core.L3Book()
+    for action, order_id, side, price, quantity in zip(
+        actions, rows[:, 1], sides, rows[:, 3], rows[:, 4], strict=True
+    ):
+        if action == core.ADD:
+            single.add(int(order_id), int(side), int(price), int(quantity))
+        elif action == core.UPDATE:
+            single.update(int(order_id), int(price), int(quantity))
+        else:
+            single.delete(int(order_id))
+    batch.apply(actions, rows[:, 1], sides, rows[:, 3], rows[:, 4])
+    assert batch.depth(99) == single.depth(99)
+    assert batch.anomalies == single.anomalies
+
+
+def test_columns_of_different_lengths_or_with_wrong_codes_change_nothing() -> None:
+    """A batch is checked before its first row is applied."""
+    book = core.L2Book()
+    one, two = np.ones(1, np.int64), np.ones(2, np.int64)
+    with pytest.raises(ValueError, match="length"):
+        book.apply(two, two, one)
+    with pytest.raises(ValueError, match="side"):
+        book.apply(two * 2, two, two)
+    assert len(book) == 0
+
+
+def test_cost_walks_the_other_side() -> None:
+    """Average and worst price for a quantity, exactly."""
+    book = core.L2Book()
+    book.snapshot([], [(101, 5), (102, 5)])
+    assert book.cost(core.BUY, 7) == (7, 709, 102)
+    assert book.cost(core.SELL, 7) == (0, 0, None)
+    prices, quantities = book.depth_columns(core.SELL, 5)
+    assert (prices.tolist(), quantities.tolist()) == ([101, 102], [5, 5])
+
+
+def test_a_gap_makes_the_book_stale_until_its_snapshot() -> None:
+    """Nothing is applied on top of missing messages."""
+    book = core.L2Book(instrument=7)
+    book.snapshot([], [], sequence=10)
+    assert book.admit(11, 7) == core.APPLY
+    assert book.admit(11, 7) == core.OLD
+    assert book.admit(12, 8) == core.WRONG_INSTRUMENT
+    assert book.admit(14, 7) == core.GAP
+    assert book.is_stale
+    book.snapshot([], [], sequence=14)
+    assert not book.is_stale

@@ -1,5 +1,6 @@
 """The matching engine through Python."""
 
+import numpy as np
 import pi5_core as core
 import pytest
 
@@ -87,3 +88,71 @@ def test_unknown_sides_and_types_are_value_errors() -> None:
         engine.submit(1, 1, core.BUY, 99, 1, 1)
     with pytest.raises(OverflowError):
         engine.submit(-1, 1, core.BUY, core.LIMIT, 1, 1)
+
+
+def test_columns_give_the_fills_of_single_calls() -> None:
+    """A batch matches exactly as the same operations one by one."""
+    random = np.random.default_rng(3)
+    count = 4000
+    operations = random.choice([0, 0, 0, 1, 2, 3], count).astype(np.uint8)
+    ids = random.integers(0, 500, count)
+    sides = random.integers(0, 2, count).astype(np.uint8)
+    prices, quantities = random.integers(90, 110, count), random.integers(0, 9, count)
+    single, batch = core.MatchingEngine(), core.MatchingEngine()
+    fills: list[core.Fill] = []
+    for operation, order_id, side, price, quantity in zip(
+        operations.tolist(),
+        ids.tolist(),
+        sides.tolist(),
+        prices.tolist(),
+        quantities.tolist(),
+        strict=True,
+    ):
+        if operation == core.OP_CANCEL:
+            single.cancel(order_id)
+        elif operation == core.OP_REPLACE:
+            fills += single.replace(order_id, price, quantity).fills
+        else:
+            fills += single.submit(order_id, 0, side, operation, price, quantity).fills
+    result = batch.apply(operations, ids, sides, prices, quantities)
+    assert len(fills) > 100
+    assert result.price.tolist() == [fill.price for fill in fills]
+    assert result.maker_id.tolist() == [fill.maker_id for fill in fills]
+    assert result.sequence.tolist() == list(range(1, len(fills) + 1))
+    assert batch.depth(50) == single.depth(50)
+
+
+def test_a_bracket_protects_a_filled_entry() -> None:
+    """Stop and target wait for the entry, start with it and cancel each other."""
+    engine = core.MatchingEngine()
+    engine.submit(1, 7, core.BUY, core.LIMIT, 100, 5)
+    target = core.NewOrder(2, 7, core.SELL, core.LIMIT, 110, 5)
+    stop = core.NewOrder(3, 7, core.SELL, core.STOP, 0, 5, stop_price=95)
+    assert engine.attach(1, [target, stop], core.OCO)
+    engine.submit(4, 8, core.SELL, core.MARKET, 0, 5)
+    assert [event[:2] for event in engine.events()] == [("RELEASED", 2), ("RELEASED", 3)]
+    assert engine.stop_price(3) == 95
+    engine.submit(5, 8, core.BUY, core.LIMIT, 110, 5)
+    assert engine.events() == [("CANCELED", 3, 5, 2, "LINKED_ORDER")]
+    assert engine.open_ids() == []
+
+
+def test_an_auction_reports_its_fills_through_take_fills() -> None:
+    """Calls that return something else keep their fills until they are taken."""
+    engine = core.MatchingEngine()
+    engine.start_auction()
+    engine.submit(1, 1, core.BUY, core.LIMIT, 103, 5)
+    engine.submit(2, 2, core.SELL, core.LIMIT, 101, 3)
+    assert engine.indicative_price() == (101, 3)
+    engine.resume()
+    assert [(f.price, f.quantity) for f in engine.take_fills()] == [(101, 3)]
+    assert engine.take_fills() == []
+
+
+def test_self_trades_can_be_prevented() -> None:
+    """The resting order gives way and the incoming one goes on."""
+    engine = core.MatchingEngine(self_trade=core.CANCEL_OLDEST)
+    engine.submit(1, 7, core.SELL, core.LIMIT, 101, 5)
+    result = engine.submit(2, 7, core.BUY, core.LIMIT, 101, 5)
+    assert (result.fills, result.status) == ([], core.RESTING)
+    assert engine.events() == [("CANCELED", 1, 5, 0, "SELF_TRADE")]

@@ -2,6 +2,7 @@
 //! file of the same name in `pi5-core`.
 
 mod book;
+mod columns;
 mod dispatch;
 mod indicators;
 mod matching;

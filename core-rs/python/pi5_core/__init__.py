@@ -1,65 +1,7 @@
 """Native core of the Pi5 Trading System: the hot paths, in Rust, called from Python.
 
 Prices are integer ticks and quantities integer lots; floats appear only in indicators and
-statistics. Importing this package does not import NumPy.
+statistics. Importing this package does not import NumPy. Everything is described in `_native.pyi`.
 """
 
-from pi5_core._native import (
-    BUY,
-    CANCELED,
-    FILLED,
-    FOK,
-    GTC,
-    IOC,
-    LIMIT,
-    MARKET,
-    PARTIALLY_FILLED,
-    REJECTED,
-    RESTING,
-    SELL,
-    Atr,
-    Bus,
-    Ema,
-    Fill,
-    L2Book,
-    L3Book,
-    MatchingEngine,
-    Rsi,
-    Sma,
-    SubmitResult,
-    Subscription,
-    atr,
-    ema,
-    rsi,
-    sma,
-)
-
-__all__ = [
-    "BUY",
-    "CANCELED",
-    "FILLED",
-    "FOK",
-    "GTC",
-    "IOC",
-    "LIMIT",
-    "MARKET",
-    "PARTIALLY_FILLED",
-    "REJECTED",
-    "RESTING",
-    "SELL",
-    "Atr",
-    "Bus",
-    "Ema",
-    "Fill",
-    "L2Book",
-    "L3Book",
-    "MatchingEngine",
-    "Rsi",
-    "Sma",
-    "SubmitResult",
-    "Subscription",
-    "atr",
-    "ema",
-    "rsi",
-    "sma",
-]
+from pi5_core._native import *  # noqa: F403 - the compiled module says what is public

@@ -1,3 +1,5 @@
+# Docstrings stay: editors show a stub's, and the compiled module has none of its own.
+# ruff: noqa: PYI021
 """Native core of the Pi5 Trading System.
 
 Prices are integer ticks and quantities integer lots (64-bit signed), ids and participants 64-bit
@@ -7,84 +9,138 @@ interpreter lock.
 
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Final, Literal, Self, final
+from typing import Any, Final, Literal, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
-_Values = npt.NDArray[np.float64]
+_Values: TypeAlias = npt.NDArray[np.float64]
 
-__all__ = [
-    "BUY",
-    "CANCELED",
-    "FILLED",
-    "FOK",
-    "GTC",
-    "IOC",
-    "LIMIT",
-    "MARKET",
-    "PARTIALLY_FILLED",
-    "REJECTED",
-    "RESTING",
-    "SELL",
-    "Atr",
-    "Bus",
-    "Ema",
-    "Fill",
-    "L2Book",
-    "L3Book",
-    "MatchingEngine",
-    "Rsi",
-    "Sma",
-    "SubmitResult",
-    "Subscription",
-    "atr",
-    "ema",
-    "rsi",
-    "sma",
-]
+_Prices: TypeAlias = npt.NDArray[np.int64]
+_Codes: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.int8] | npt.NDArray[np.int64]
+_Ids: TypeAlias = npt.NDArray[np.uint64] | npt.NDArray[np.int64]
+_Touch: TypeAlias = tuple[int | None, int | None]
+_Level: TypeAlias = tuple[int, int]
+_CountedLevel: TypeAlias = tuple[int, int, int]
 
+# Sides.
 BUY: Final[int]
 SELL: Final[int]
 
+# Order types.
 LIMIT: Final[int]
 MARKET: Final[int]
+STOP: Final[int]
+STOP_LIMIT: Final[int]
+TRAILING_STOP: Final[int]
 
+# Times in force.
 GTC: Final[int]
 IOC: Final[int]
 FOK: Final[int]
+DAY: Final[int]
+GTD: Final[int]
 
+# Statuses.
 RESTING: Final[int]
 FILLED: Final[int]
 PARTIALLY_FILLED: Final[int]
 CANCELED: Final[int]
 REJECTED: Final[int]
+PENDING: Final[int]
+
+# Market phases.
+CONTINUOUS: Final[int]
+HALTED: Final[int]
+AUCTION: Final[int]
+
+# Links between orders: one cancels the others, one updates the others.
+OCO: Final[int]
+OUO: Final[int]
+
+# Self-trade policies.
+ALLOW_SELF_TRADE: Final[int]
+CANCEL_NEWEST: Final[int]
+CANCEL_OLDEST: Final[int]
+CANCEL_BOTH: Final[int]
+DECREMENT: Final[int]
+
+# Operations of MatchingEngine.apply.
+OP_LIMIT: Final[int]
+OP_MARKET: Final[int]
+OP_CANCEL: Final[int]
+OP_REPLACE: Final[int]
+
+# Actions of L3Book.apply.
+ADD: Final[int]
+UPDATE: Final[int]
+DELETE: Final[int]
+
+# Answers of L2Book.admit.
+APPLY: Final[int]
+OLD: Final[int]
+GAP: Final[int]
+WRONG_INSTRUMENT: Final[int]
+
+# What best price arrays have where a side is empty.
+NO_BID: Final[int]
+NO_ASK: Final[int]
 
 @final
 class L2Book:
     """Price to quantity. Crossed and locked states are flagged, never repaired."""
 
-    def __init__(self) -> None: ...
-    def update(self, side: int, price: int, quantity: int) -> tuple[int | None, int | None]:
+    def __new__(cls, instrument: int | None = None) -> Self: ...
+    def update(self, side: int, price: int, quantity: int) -> _Touch:
         """Set a level's quantity (0 deletes, negative is ignored); returns best bid and ask."""
 
-    def snapshot(
-        self, bids: list[tuple[int, int]], asks: list[tuple[int, int]], sequence: int = 0
-    ) -> None:
+    def apply(
+        self, sides: _Codes, prices: _Prices, quantities: _Prices, touch: bool = False
+    ) -> tuple[_Prices, _Prices] | None:
+        """Update from columns; with `touch` returns best bid and ask after each row."""
+
+    def snapshot(self, bids: list[_Level], asks: list[_Level], sequence: int = 0) -> None:
         """Replace everything by the given (price, quantity) levels."""
 
-    def clear(self) -> None: ...
-    def best_bid(self) -> tuple[int, int] | None:
+    def admit(self, sequence: int, instrument: int | None = None) -> int:
+        """Judge the next message of a feed: APPLY, OLD, GAP or WRONG_INSTRUMENT.
+
+        From a gap until the next snapshot the book is stale and every message is a GAP.
+        """
+
+    def export(self) -> list[tuple[int | None, int, int, bool]]:
+        """The book as (side, price, quantity, is_last) steps; the first one (side None) clears."""
+
+    def clear(self, side: int | None = None) -> None: ...
+    def best_bid(self) -> _Level | None:
         """Best (price, quantity)."""
 
-    def best_ask(self) -> tuple[int, int] | None: ...
-    def depth(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def best_ask(self) -> _Level | None: ...
+    def depth(self, levels: int) -> tuple[list[_Level], list[_Level]]:
         """Bids and asks, best first, as (price, quantity)."""
+
+    def depth_columns(self, side: int, levels: int) -> tuple[_Prices, _Prices]:
+        """Prices and quantities of one side as arrays, best first."""
+
+    def quantity_at(self, side: int, price: int) -> int: ...
+    def quantity_within(self, side: int, price: int) -> int:
+        """Quantity at this price and better."""
+
+    def cost(self, side: int, quantity: int) -> tuple[int, int, int | None]:
+        """What an order would meet: (filled, sum of price times quantity, worst price)."""
 
     @property
     def is_crossed(self) -> bool: ...
     @property
     def is_locked(self) -> bool: ...
+    @property
+    def is_stale(self) -> bool: ...
+    @property
+    def gaps(self) -> int: ...
+    @property
+    def ignored(self) -> int:
+        """Updates with a negative quantity."""
+
     @property
     def sequence(self) -> int: ...
     def __len__(self) -> int:
@@ -98,23 +154,35 @@ class L3Book:
     nothing; both are counted in `anomalies`.
     """
 
-    def __init__(self) -> None: ...
-    def add(
-        self, order_id: int, side: int, price: int, quantity: int
-    ) -> tuple[int | None, int | None]:
+    def __new__(cls) -> Self: ...
+    def add(self, order_id: int, side: int, price: int, quantity: int) -> _Touch:
         """Put an order at the back of its level; returns best bid and ask."""
 
-    def update(self, order_id: int, price: int, quantity: int) -> tuple[int | None, int | None]:
+    def update(self, order_id: int, price: int, quantity: int) -> _Touch:
         """Change an order; a decrease at the same price keeps its place, 0 deletes."""
 
-    def delete(self, order_id: int) -> tuple[int | None, int | None]: ...
+    def delete(self, order_id: int) -> _Touch: ...
+    def apply(
+        self,
+        actions: _Codes,
+        order_ids: _Ids,
+        sides: _Codes,
+        prices: _Prices,
+        quantities: _Prices,
+        touch: bool = False,
+    ) -> tuple[_Prices, _Prices] | None:
+        """Rows of ADD, UPDATE and DELETE; with `touch` returns best prices after each row."""
+
     def clear(self) -> None: ...
-    def best_bid(self) -> tuple[int, int, int] | None:
+    def best_bid(self) -> _CountedLevel | None:
         """Best (price, total quantity, number of orders)."""
 
-    def best_ask(self) -> tuple[int, int, int] | None: ...
-    def depth(self, levels: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    def best_ask(self) -> _CountedLevel | None: ...
+    def depth(self, levels: int) -> tuple[list[_CountedLevel], list[_CountedLevel]]:
         """Bids and asks, best first, as (price, total quantity, number of orders)."""
+
+    def cost(self, side: int, quantity: int) -> tuple[int, int, int | None]:
+        """What an order would meet: (filled, sum of price times quantity, worst price)."""
 
     def order(self, order_id: int) -> tuple[int, int, int] | None:
         """Side, price and quantity of a resting order."""
@@ -135,7 +203,10 @@ class L3Book:
 
 @final
 class Fill:
-    """One trade, at the maker's price. `sequence` numbers the engine's trades from 1."""
+    """One trade, at the maker's price. `sequence` numbers the engine's trades from 1.
+
+    In an auction both orders rested; the buyer is reported as the taker.
+    """
 
     @property
     def maker_id(self) -> int: ...
@@ -155,25 +226,79 @@ class Fill:
     def sequence(self) -> int: ...
 
 @final
+class NewOrder:
+    """An order that is not sent yet; the arguments are those of `MatchingEngine.submit`."""
+
+    def __new__(
+        cls,
+        order_id: int,
+        participant: int,
+        side: int,
+        order_type: int,
+        price: int,
+        quantity: int,
+        time_in_force: int = 0,
+        post_only: bool = False,
+        *,
+        stop_price: int | None = None,
+        trail_offset: int | None = None,
+        activation_price: int | None = None,
+        display_quantity: int | None = None,
+        expire_at: int | None = None,
+        reduce_only: bool = False,
+    ) -> Self: ...
+
+@final
 class SubmitResult:
     """What a submit or replace did. `reason` is a stable code when refused or canceled."""
 
     @property
     def status(self) -> int:
-        """RESTING, FILLED, PARTIALLY_FILLED (the rest is in the book), CANCELED or REJECTED."""
+        """RESTING, FILLED, PARTIALLY_FILLED (the rest rests), CANCELED, REJECTED or PENDING."""
 
     @property
-    def fills(self) -> list[Fill]: ...
+    def fills(self) -> list[Fill]:
+        """Every trade of the call, in order, those of orders that it triggered included."""
+
     @property
     def remaining(self) -> int: ...
     @property
     def reason(self) -> str | None: ...
 
 @final
-class MatchingEngine:
-    """Orders of many participants, matched in price-time priority."""
+class BatchResult:
+    """Fills as columns, and status and remaining quantity of each operation."""
 
-    def __init__(self) -> None: ...
+    @property
+    def maker_id(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def taker_id(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def maker_participant(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def taker_participant(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def price(self) -> _Prices: ...
+    @property
+    def quantity(self) -> _Prices: ...
+    @property
+    def taker_side(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def sequence(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def status(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def remaining(self) -> _Prices: ...
+
+@final
+class MatchingEngine:
+    """Orders of many participants, matched in price-time priority.
+
+    Stops start when a trade happens at their stop price or beyond. Ids are unique among open
+    orders. Everything is deterministic; the only clock is `advance`.
+    """
+
+    def __new__(cls, self_trade: int = 0, track_positions: bool = False) -> Self: ...
     def submit(
         self,
         order_id: int,
@@ -184,10 +309,30 @@ class MatchingEngine:
         quantity: int,
         time_in_force: int = 0,
         post_only: bool = False,
+        *,
+        stop_price: int | None = None,
+        trail_offset: int | None = None,
+        activation_price: int | None = None,
+        display_quantity: int | None = None,
+        expire_at: int | None = None,
+        reduce_only: bool = False,
     ) -> SubmitResult: ...
+    def submit_order(self, order: NewOrder) -> SubmitResult: ...
+    def apply(
+        self,
+        operations: _Codes,
+        order_ids: _Ids,
+        sides: _Codes,
+        prices: _Prices,
+        quantities: _Prices,
+        participants: _Ids | None = None,
+    ) -> BatchResult:
+        """Rows of OP_LIMIT, OP_MARKET, OP_CANCEL and OP_REPLACE in one call."""
+
     def cancel(self, order_id: int) -> int | None:
         """Cancel an order; returns what was open of it, None when it is unknown."""
 
+    def cancel_all(self, participant: int | None = None) -> int: ...
     def replace(self, order_id: int, price: int, quantity: int) -> SubmitResult:
         """Change price and total quantity (what has traded counts).
 
@@ -195,17 +340,64 @@ class MatchingEngine:
         trade. A refused replace changes nothing.
         """
 
-    def best_bid(self) -> tuple[int, int] | None: ...
-    def best_ask(self) -> tuple[int, int] | None: ...
-    def depth(self, levels: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """Bids and asks, best first, as (price, total quantity, number of orders)."""
+    def link(self, order_ids: list[int], link: int) -> bool:
+        """Link open orders as OCO or OUO; False when one is unknown or already linked."""
+
+    def attach(self, parent_id: int, children: list[NewOrder], link: int | None = None) -> bool:
+        """Hold orders until an open parent has traded; a bracket is two children with OCO."""
+
+    def advance(self, now: int) -> int:
+        """Move the clock (any unit) and expire GTD orders before it; returns how many."""
+
+    def end_session(self) -> int:
+        """Cancel what is open of DAY orders; returns how many."""
+
+    def halt(self) -> None: ...
+    def start_auction(self) -> None: ...
+    def resume(self) -> None:
+        """Trade continuously; an auction ends with its uncross. See `take_fills`."""
+
+    def indicative_price(self) -> tuple[int, int] | None:
+        """Price and quantity that an uncross would trade now."""
+
+    def set_price_band(self, low: int | None = None, high: int | None = None) -> None:
+        """Bound prices, both ends inclusive; without arguments lift the bounds."""
+
+    def set_position(self, participant: int, position: int) -> None: ...
+    def position(self, participant: int) -> int: ...
+    def take_fills(self) -> list[Fill]:
+        """Take the fills of cancel, advance, end_session and resume."""
+
+    def events(self) -> list[tuple[str, int, int, int, str | None]]:
+        """The last call's events besides fills.
+
+        Each is (kind, order id, open quantity, sequence of the last trade before it, reason);
+        kinds: TRIGGERED, ACTIVATED, REPLENISHED, REDUCED, RELEASED, CANCELED.
+        """
+
+    def best_bid(self) -> _Level | None: ...
+    def best_ask(self) -> _Level | None: ...
+    def depth(self, levels: int) -> tuple[list[_CountedLevel], list[_CountedLevel]]:
+        """Bids and asks, best first, as (price, displayed quantity, number of orders)."""
+
+    def cost(self, side: int, quantity: int) -> tuple[int, int, int | None]:
+        """What an order would meet: (filled, sum of price times quantity, worst price)."""
 
     def remaining(self, order_id: int) -> int | None: ...
+    def stop_price(self, order_id: int) -> int | None: ...
+    def queue_ahead(self, order_id: int) -> tuple[int, int] | None: ...
+    def open_ids(self, participant: int | None = None) -> list[int]: ...
+    @property
+    def phase(self) -> int: ...
+    @property
+    def last_price(self) -> int | None: ...
+    @property
+    def sequence(self) -> int: ...
     def __len__(self) -> int:
         """Number of resting orders."""
 
 class _Single:
-    def __init__(self, period: int) -> None: ...
+    def __new__(cls, period: int) -> Self: ...
     def update(self, value: float) -> float:
         """Take the next value; NaN until warm."""
 
@@ -235,7 +427,7 @@ class Rsi(_Single):
 class Atr:
     """Wilder's average true range."""
 
-    def __init__(self, period: int) -> None: ...
+    def __new__(cls, period: int) -> Self: ...
     def update(self, high: float, low: float, close: float) -> float: ...
     @property
     def value(self) -> float: ...
@@ -254,7 +446,7 @@ def atr(high: _Values, low: _Values, close: _Values, period: int) -> _Values: ..
 class Bus:
     """Bounded in-process dispatch from producers to many subscribers."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def subscribe(
         self,
         topic: str,

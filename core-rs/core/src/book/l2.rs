@@ -1,13 +1,23 @@
 //! The book by price: one quantity for each price level.
 
+use super::feed::{Admission, FeedGate};
 use crate::Side;
 use crate::ladder::Ladder;
+
+/// One step of an exported snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// The level, none for the step that clears the book.
+    pub level: Option<(Side, i64, i64)>,
+    /// True for the last step, so that a reader knows when the book is whole.
+    pub is_last: bool,
+}
 
 /// Price to quantity, in ticks and lots.
 #[derive(Clone, Debug)]
 pub struct L2Book {
     sides: [Ladder<i64>; 2],
-    sequence: u64,
+    gate: FeedGate,
     ignored: u64,
 }
 
@@ -20,7 +30,40 @@ impl Default for L2Book {
 impl L2Book {
     /// An empty book.
     pub fn new() -> Self {
-        Self { sides: [Ladder::new(), Ladder::new()], sequence: 0, ignored: 0 }
+        Self::of(None)
+    }
+
+    /// An empty book of one instrument, which refuses messages of others.
+    pub fn of(instrument: Option<u64>) -> Self {
+        let gate = FeedGate::new(instrument);
+        Self { sides: [Ladder::new(), Ladder::new()], gate, ignored: 0 }
+    }
+
+    /// Judges the next message of a sequenced feed; apply its updates only on
+    /// [`Admission::Apply`].
+    pub fn admit(&mut self, sequence: u64, instrument: Option<u64>) -> Admission {
+        self.gate.admit(sequence, instrument)
+    }
+
+    /// State of the feed.
+    pub fn gate(&self) -> &FeedGate {
+        &self.gate
+    }
+
+    /// The whole book as steps from empty; the last one is flagged even when the book is empty.
+    pub fn export(&self) -> Vec<Delta> {
+        let mut steps = vec![Delta { level: None, is_last: false }];
+        for side in [Side::Buy, Side::Sell] {
+            let levels = self.levels(side);
+            steps.extend(levels.map(|(price, quantity)| Delta {
+                level: Some((side, price, quantity)),
+                is_last: false,
+            }));
+        }
+        if let Some(last) = steps.last_mut() {
+            last.is_last = true;
+        }
+        steps
     }
 
     /// Sets the quantity of a level; zero deletes it. A negative quantity changes nothing and is
@@ -46,7 +89,7 @@ impl L2Book {
         sequence: u64,
     ) {
         self.clear();
-        self.sequence = sequence;
+        self.gate.snapshot(sequence);
         for (price, quantity) in bids {
             self.update(Side::Buy, price, quantity);
         }
@@ -94,6 +137,13 @@ impl L2Book {
         self.sides[side as usize].get(side.key(price)).copied().unwrap_or(0)
     }
 
+    /// Quantity at this price and better.
+    pub fn quantity_within(&self, side: Side, price: i64) -> i64 {
+        let key = side.key(price);
+        let levels = self.sides[side as usize].iter().take_while(|(k, _)| *k <= key);
+        levels.fold(0, |sum: i64, (_, &quantity)| sum.saturating_add(quantity))
+    }
+
     /// True when the best bid is above the best ask.
     pub fn is_crossed(&self) -> bool {
         self.touch().is_some_and(|(bid, ask)| bid > ask)
@@ -108,13 +158,64 @@ impl L2Book {
         self.best_price(Side::Buy).zip(self.best_price(Side::Sell))
     }
 
-    /// Sequence number of the last snapshot or sequenced update.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
     /// How many updates were ignored because their quantity was negative.
     pub fn ignored(&self) -> u64 {
         self.ignored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn behaves_like_two_sorted_maps(
+            ops in prop::collection::vec((0..2_u8, -30..30_i64, -1..6_i64), 0..400)
+        ) {
+            let mut book = L2Book::new();
+            let mut model = [BTreeMap::new(), BTreeMap::new()];
+            for (side, price, quantity) in ops {
+                book.update(Side::from_index(side).unwrap(), price, quantity);
+                let levels = &mut model[usize::from(side)];
+                if quantity > 0 {
+                    levels.insert(price, quantity);
+                } else if quantity == 0 {
+                    levels.remove(&price);
+                }
+                prop_assert_eq!(book.best_price(Side::Buy), model[0].keys().last().copied());
+                prop_assert_eq!(book.best_price(Side::Sell), model[1].keys().next().copied());
+            }
+            let bids: Vec<_> = model[0].iter().rev().map(|(&p, &q)| (p, q)).collect();
+            prop_assert_eq!(book.levels(Side::Buy).collect::<Vec<_>>(), bids);
+        }
+    }
+
+    #[test]
+    fn b15_quantity_at_a_level_differs_from_the_cumulative_one() {
+        let mut book = L2Book::new();
+        book.snapshot([(10, 1), (9, 2), (8, 4)], [], 1);
+        assert_eq!((book.quantity_at(Side::Buy, 9), book.quantity_within(Side::Buy, 9)), (2, 3));
+    }
+
+    #[test]
+    fn b16_an_export_flags_its_last_step_even_when_empty() {
+        let mut book = L2Book::new();
+        assert_eq!(book.export(), [Delta { level: None, is_last: true }]);
+        book.update(Side::Sell, 5, 1);
+        let flags: Vec<bool> = book.export().iter().map(|step| step.is_last).collect();
+        assert_eq!(flags, [false, true]);
+    }
+
+    #[test]
+    fn b10_one_side_or_both_can_be_cleared() {
+        let mut book = L2Book::new();
+        book.snapshot([(10, 1)], [(12, 1)], 1);
+        book.clear_side(Side::Buy);
+        assert_eq!((book.best_price(Side::Buy), book.best_price(Side::Sell)), (None, Some(12)));
+        book.clear();
+        assert_eq!(book.best_price(Side::Sell), None);
     }
 }

@@ -138,13 +138,7 @@ impl L3Book {
 
     /// Quantity ahead of an order in its level, and the number of orders that make it.
     pub fn queue_ahead(&self, id: u64) -> Option<(i64, u32)> {
-        let node = self.queues.node(self.queues.find(id)?);
-        let ahead = self.queues.queue(node.side, node.key).take_while(|(_, other)| other.id != id);
-        Some(
-            ahead.fold((0, 0), |(quantity, count), (_, other)| {
-                (quantity + other.quantity, count + 1)
-            }),
-        )
+        self.queues.ahead_of(id)
     }
 
     /// Ids of a level in the order in which they would be filled.

@@ -13,8 +13,8 @@ pub(crate) struct Node {
     pub(crate) key: i64,
     pub(crate) quantity: i64,
     pub(crate) filled: i64,
-    previous: u32,
-    next: u32,
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
     pub(crate) side: Side,
 }
 
@@ -89,11 +89,6 @@ impl OrderQueues {
     }
 
     #[inline]
-    pub(crate) fn node_mut(&mut self, slot: u32) -> &mut Node {
-        &mut self.nodes[slot as usize]
-    }
-
-    #[inline]
     pub(crate) fn best_key(&self, side: Side) -> Option<i64> {
         self.sides[side as usize].best()
     }
@@ -133,6 +128,13 @@ impl OrderQueues {
                 (slot, node)
             })
         })
+    }
+
+    /// Quantity and number of orders before this one in its level.
+    pub(crate) fn ahead_of(&self, id: u64) -> Option<(i64, u32)> {
+        let node = self.node(self.find(id)?);
+        let ahead = self.queue(node.side, node.key).take_while(|(_, other)| other.id != id);
+        Some(ahead.fold((0, 0), |(sum, count), (_, other)| (sum + other.quantity, count + 1)))
     }
 
     /// Puts an order with an unknown id at the back of its level.
@@ -196,6 +198,17 @@ impl OrderQueues {
             if node.next == NIL {
                 level.tail = node.previous;
             }
+        }
+    }
+
+    /// Takes a traded quantity off an order, and the order out when that was all of it.
+    #[inline]
+    pub(crate) fn fill(&mut self, slot: u32, quantity: i64, all: bool) {
+        if all {
+            self.remove(slot);
+        } else {
+            self.reduce(slot, quantity);
+            self.nodes[slot as usize].filled += quantity;
         }
     }
 

@@ -1,81 +1,266 @@
-//! The engine itself: one book, continuous trading.
+//! The engine itself. Plain orders never look at what only some orders have: that lives in maps
+//! which are empty most of the time.
 
-use super::order::{Fill, NewOrder, OrderKind, Outcome, Reason, Status, TimeInForce};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::conditional::Conditionals;
+use super::linked::{Group, Held};
+use super::order::{
+    EventKind, Fill, NewOrder, OrderEvent, OrderKind, Outcome, Phase, Reason, SelfTradePolicy,
+    Status, TimeInForce,
+};
 use crate::Side;
 use crate::book::{Node, OrderQueues};
+
+/// What is fixed for the life of an engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// What to do when a participant would trade with itself.
+    pub self_trade: SelfTradePolicy,
+    /// Keep every participant's position, which reduce-only orders need.
+    pub track_positions: bool,
+}
+
+/// What an open order has beyond price, quantity and place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) expire_at: Option<i64>,
+    pub(super) day: bool,
+    pub(super) reduce_only: bool,
+    pub(super) display: i64,
+    pub(super) hidden: i64,
+    pub(super) group: Option<u64>,
+    pub(super) children: Vec<Held>,
+}
 
 /// Matches orders of many participants in price-time priority.
 #[derive(Clone, Debug)]
 pub struct MatchingEngine {
-    queues: OrderQueues,
-    sequence: u64,
+    pub(super) queues: OrderQueues,
+    pub(super) sequence: u64,
+    pub(super) config: Config,
+    pub(super) phase: Phase,
+    pub(super) now: i64,
+    pub(super) band: Option<(i64, i64)>,
+    pub(super) last_price: Option<i64>,
+    pub(super) positions: HashMap<u64, i64>,
+    pub(super) attributes: BTreeMap<u64, Attributes>,
+    pub(super) expiries: BTreeSet<(i64, u64)>,
+    pub(super) conditionals: Conditionals,
+    pub(super) groups: BTreeMap<u64, Group>,
+    pub(super) groups_made: u64,
+    pub(super) released: VecDeque<Held>,
+    pub(super) events: Vec<OrderEvent>,
 }
 
 /// The part of an order that is still looking for the other side.
-struct Taker {
-    id: u64,
-    participant: u64,
-    side: Side,
+#[derive(Debug)]
+pub(super) struct Taker {
+    pub(super) id: u64,
+    pub(super) participant: u64,
+    pub(super) side: Side,
     /// Worst acceptable key on the other side.
-    limit_key: i64,
-    open: i64,
+    pub(super) limit_key: i64,
+    pub(super) open: i64,
+    pub(super) filled: i64,
+    pub(super) reduce_only: bool,
+}
+
+/// Whether a trade that the book offers may happen.
+enum Permission {
+    Trade(i64),
+    MakerGone,
+    TakerDone(Reason),
+}
+
+#[inline]
+fn fill(taker: &Taker, maker: &Node, quantity: i64, sequence: u64) -> Fill {
+    Fill {
+        maker_id: maker.id,
+        taker_id: taker.id,
+        maker_participant: maker.participant,
+        taker_participant: taker.participant,
+        price: maker.price(),
+        quantity,
+        taker_side: taker.side,
+        sequence,
+    }
 }
 
 impl Default for MatchingEngine {
     fn default() -> Self {
-        Self::new()
+        Self::new(Config::default())
     }
 }
 
 impl MatchingEngine {
-    /// An engine with an empty book.
-    pub fn new() -> Self {
-        Self { queues: OrderQueues::new(), sequence: 0 }
+    /// An engine with an empty book, in continuous trading.
+    pub fn new(config: Config) -> Self {
+        Self {
+            queues: OrderQueues::new(),
+            sequence: 0,
+            config,
+            phase: Phase::Continuous,
+            now: i64::MIN,
+            band: None,
+            last_price: None,
+            positions: HashMap::new(),
+            attributes: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            conditionals: Conditionals::default(),
+            groups: BTreeMap::new(),
+            groups_made: 0,
+            released: VecDeque::new(),
+            events: Vec::new(),
+        }
     }
 
-    /// Takes a new order: trades what crosses and rests or cancels the remainder. Fills are
-    /// appended to `fills`.
+    /// Takes a new order: trades what crosses, then rests or cancels the remainder, then lets
+    /// whatever that triggered happen. All fills are appended to `fills` in their order.
     #[inline]
     pub fn submit(&mut self, order: &NewOrder, fills: &mut Vec<Fill>) -> Outcome {
+        self.events.clear();
+        let from = fills.len();
+        let outcome = self.accept(order, None, fills);
+        if self.cascade(fills, from) {
+            self.refreshed(order.id, outcome, &fills[from..])
+        } else {
+            outcome
+        }
+    }
+
+    #[inline]
+    pub(super) fn accept(
+        &mut self,
+        order: &NewOrder,
+        group: Option<u64>,
+        fills: &mut Vec<Fill>,
+    ) -> Outcome {
         if order.quantity <= 0 {
             return Outcome::rejected(order.quantity, Reason::InvalidQuantity);
         }
-        if self.queues.find(order.id).is_some() {
+        if self.is_open(order.id) {
             return Outcome::rejected(order.quantity, Reason::DuplicateOrderId);
         }
+        if self.phase != Phase::Continuous
+            && let Some(reason) = self.refused_in_phase(order)
+        {
+            return Outcome::rejected(order.quantity, reason);
+        }
+        if order.terms.is_some()
+            || group.is_some()
+            || order.kind.is_conditional()
+            || !matches!(
+                order.time_in_force,
+                TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok
+            )
+        {
+            return self.accept_with_terms(order, group, fills);
+        }
+        self.execute(order, fills)
+    }
+
+    #[cold]
+    fn accept_with_terms(
+        &mut self,
+        order: &NewOrder,
+        group: Option<u64>,
+        fills: &mut Vec<Fill>,
+    ) -> Outcome {
+        if !Self::terms_make_sense(order) {
+            return Outcome::rejected(order.quantity, Reason::InvalidTerms);
+        }
+        let terms = order.terms_or_default();
+        let expire_at = terms.expire_at.filter(|_| order.time_in_force == TimeInForce::Gtd);
+        if expire_at.is_some_and(|time| time < self.now) {
+            return Outcome::rejected(order.quantity, Reason::Expired);
+        }
+        let attributes = Attributes {
+            expire_at,
+            day: order.time_in_force == TimeInForce::Day,
+            reduce_only: terms.reduce_only,
+            display: terms.display_quantity.unwrap_or(0),
+            group,
+            ..Attributes::default()
+        };
+        if let Some(time) = expire_at {
+            self.expiries.insert((time, order.id));
+        }
+        self.attributes.insert(order.id, attributes);
+        if order.kind.is_conditional() { self.wait(order) } else { self.execute(order, fills) }
+    }
+
+    /// True when the id belongs to a resting, waiting or held order.
+    #[inline]
+    pub fn is_open(&self, id: u64) -> bool {
+        self.queues.find(id).is_some()
+            || !self.attributes.is_empty() && self.attributes.contains_key(&id)
+    }
+
+    /// Matches an order that is limit or market now.
+    #[inline]
+    pub(super) fn execute(&mut self, order: &NewOrder, fills: &mut Vec<Fill>) -> Outcome {
+        let mut taker = self.taker(order);
+        if let Some(outcome) = self.refused(order, &taker) {
+            self.closed(order.id, 0, order.quantity);
+            return outcome;
+        }
+        let stopped = self.take_if_trading(&mut taker, fills);
+        let outcome = self.settle(order, &taker, stopped);
+        if !matches!(outcome.status, Status::Resting | Status::PartiallyFilled) {
+            self.closed(order.id, taker.filled, outcome.remaining);
+        }
+        outcome
+    }
+
+    /// The order as it meets the book.
+    #[inline]
+    fn taker(&self, order: &NewOrder) -> Taker {
         let opposite = order.side.opposite();
-        let market = order.kind == OrderKind::Market;
-        let mut taker = Taker {
+        let market = order.kind.triggered() == OrderKind::Market;
+        let mut limit_key = if market { i64::MAX } else { opposite.key(order.price) };
+        if let Some((low, high)) = self.band {
+            let worst = if order.side == Side::Buy { high } else { low };
+            limit_key = limit_key.min(opposite.key(worst));
+        }
+        Taker {
             id: order.id,
             participant: order.participant,
             side: order.side,
-            limit_key: if market { i64::MAX } else { opposite.key(order.price) },
+            limit_key,
             open: order.quantity,
-        };
-        if let Some(outcome) = self.refuse(order, &taker) {
-            return outcome;
+            filled: 0,
+            reduce_only: matches!(&order.terms, Some(terms) if terms.reduce_only),
         }
-        self.take(&mut taker, fills);
-        self.settle(order, &taker)
     }
 
     /// The outcome of an order that must not touch the book at all.
     #[inline]
-    fn refuse(&self, order: &NewOrder, taker: &Taker) -> Option<Outcome> {
+    fn refused(&self, order: &NewOrder, taker: &Taker) -> Option<Outcome> {
+        let refuse = |reason| Some(Outcome::rejected(order.quantity, reason));
+        let market = order.kind.triggered() == OrderKind::Market;
+        if let Some((low, high)) = self.band
+            && !market
+            && !(low..=high).contains(&order.price)
+        {
+            return refuse(Reason::PriceBand);
+        }
+        if self.phase == Phase::Auction {
+            return None;
+        }
         let crosses = self.crosses(taker);
-        if order.kind == OrderKind::Market && !crosses {
-            return Some(Outcome::rejected(order.quantity, Reason::NoLiquidity));
+        if market && !crosses {
+            let empty = self.queues.best_key(order.side.opposite()).is_none();
+            return refuse(if empty { Reason::NoLiquidity } else { Reason::PriceBand });
         }
         if order.post_only && crosses {
-            return Some(Outcome::rejected(order.quantity, Reason::PostOnlyWouldCross));
+            return refuse(Reason::PostOnlyWouldCross);
+        }
+        if taker.reduce_only && self.reducible(taker.participant, taker.side) == 0 {
+            return refuse(Reason::ReduceOnly);
         }
         if order.time_in_force == TimeInForce::Fok && !self.can_fill(taker) {
-            let remaining = order.quantity;
-            return Some(Outcome {
-                status: Status::Canceled,
-                remaining,
-                reason: Some(Reason::FillOrKill),
-            });
+            return Some(Outcome::canceled(order.quantity, Reason::FillOrKill));
         }
         None
     }
@@ -85,13 +270,21 @@ impl MatchingEngine {
         self.queues.best_key(taker.side.opposite()).is_some_and(|best| best <= taker.limit_key)
     }
 
+    /// Whether a fill-or-kill order could trade completely, hidden quantity included and own
+    /// orders excluded where the policy forbids trading with oneself.
     fn can_fill(&self, taker: &Taker) -> bool {
+        let side = taker.side.opposite();
+        if taker.reduce_only && self.reducible(taker.participant, taker.side) < taker.open {
+            return false;
+        }
         let mut open = taker.open;
-        for (key, level) in self.queues.levels(taker.side.opposite()) {
-            if key > taker.limit_key {
-                break;
-            }
-            open = open.saturating_sub(level.total);
+        for (key, level) in self.queues.levels(side).take_while(|(key, _)| *key <= taker.limit_key)
+        {
+            open = open.saturating_sub(if self.is_plain() {
+                level.total
+            } else {
+                self.queues.queue(side, key).map(|(_, node)| self.offered(taker, node)).sum()
+            });
             if open <= 0 {
                 return true;
             }
@@ -99,80 +292,280 @@ impl MatchingEngine {
         false
     }
 
-    /// Trades with the best levels while they are good enough, oldest order first.
+    fn offered(&self, taker: &Taker, node: &Node) -> i64 {
+        if self.config.self_trade != SelfTradePolicy::Allow && node.participant == taker.participant
+        {
+            return 0;
+        }
+        let Some(attributes) = self.attributes.get(&node.id) else { return node.quantity };
+        let whole = node.quantity.saturating_add(attributes.hidden);
+        if attributes.reduce_only {
+            return whole.min(self.reducible(node.participant, node.side));
+        }
+        whole
+    }
+
+    /// True while no trade needs a second look.
     #[inline]
-    fn take(&mut self, taker: &mut Taker, fills: &mut Vec<Fill>) {
+    fn is_plain(&self) -> bool {
+        self.config.self_trade == SelfTradePolicy::Allow
+            && !self.config.track_positions
+            && self.attributes.is_empty()
+    }
+
+    /// In an auction orders only gather.
+    #[inline]
+    fn take_if_trading(&mut self, taker: &mut Taker, fills: &mut Vec<Fill>) -> Option<Reason> {
+        if self.phase == Phase::Auction { None } else { self.take(taker, fills) }
+    }
+
+    /// Trades with the best levels while they are good enough, oldest order first. Returns why
+    /// the taker had to stop, if something other than price or quantity stopped it.
+    #[inline]
+    fn take(&mut self, taker: &mut Taker, fills: &mut Vec<Fill>) -> Option<Reason> {
         let opposite = taker.side.opposite();
         while taker.open > 0 {
-            let Some(key) = self.queues.best_key(opposite).filter(|&k| k <= taker.limit_key) else {
-                return;
-            };
+            let key = self.queues.best_key(opposite).filter(|&k| k <= taker.limit_key)?;
             let slot = self.queues.front(opposite, key);
+            if !self.is_plain() {
+                if let Some(reason) = self.take_carefully(taker, slot, fills) {
+                    return Some(reason);
+                }
+                continue;
+            }
             let maker = self.queues.node(slot);
-            let quantity = taker.open.min(maker.quantity);
+            let (quantity, all) = (taker.open.min(maker.quantity), maker.quantity);
             self.sequence += 1;
-            fills.push(Fill {
-                maker_id: maker.id,
-                taker_id: taker.id,
-                maker_participant: maker.participant,
-                taker_participant: taker.participant,
-                price: opposite.price(key),
-                quantity,
-                taker_side: taker.side,
-                sequence: self.sequence,
-            });
+            fills.push(fill(taker, maker, quantity, self.sequence));
             taker.open -= quantity;
-            if quantity == maker.quantity {
-                self.queues.remove(slot);
-            } else {
-                self.queues.reduce(slot, quantity);
-                self.queues.node_mut(slot).filled += quantity;
+            taker.filled += quantity;
+            self.queues.fill(slot, quantity, quantity == all);
+        }
+        None
+    }
+
+    /// One trade when something has to be looked at before or after it.
+    #[cold]
+    fn take_carefully(
+        &mut self,
+        taker: &mut Taker,
+        slot: u32,
+        fills: &mut Vec<Fill>,
+    ) -> Option<Reason> {
+        let maker = *self.queues.node(slot);
+        let wanted = taker.open.min(maker.quantity);
+        let quantity = match self.permission(taker, slot, &maker, wanted) {
+            Permission::Trade(quantity) => quantity,
+            Permission::MakerGone => return None,
+            Permission::TakerDone(reason) => return Some(reason),
+        };
+        self.sequence += 1;
+        fills.push(fill(taker, &maker, quantity, self.sequence));
+        taker.open -= quantity;
+        taker.filled += quantity;
+        self.queues.fill(slot, quantity, quantity == maker.quantity);
+        self.after_trade(taker, &maker, quantity)
+    }
+
+    /// Looks at self-trades and reduce-only orders before a trade.
+    fn permission(
+        &mut self,
+        taker: &mut Taker,
+        slot: u32,
+        maker: &Node,
+        quantity: i64,
+    ) -> Permission {
+        let policy = self.config.self_trade;
+        if policy != SelfTradePolicy::Allow && maker.participant == taker.participant {
+            return self.prevent_self_trade(policy, taker, slot, maker, quantity);
+        }
+        let mut allowed = quantity;
+        if taker.reduce_only {
+            let reducible = self.reducible(taker.participant, taker.side);
+            if reducible == 0 {
+                return Permission::TakerDone(Reason::ReduceOnly);
+            }
+            allowed = allowed.min(reducible);
+        }
+        if self.attributes.get(&maker.id).is_some_and(|a| a.reduce_only) {
+            let reducible = self.reducible(maker.participant, maker.side);
+            if reducible == 0 {
+                self.drop_order(maker.id, Reason::ReduceOnly);
+                return Permission::MakerGone;
+            }
+            allowed = allowed.min(reducible);
+        }
+        Permission::Trade(allowed)
+    }
+
+    fn prevent_self_trade(
+        &mut self,
+        policy: SelfTradePolicy,
+        taker: &mut Taker,
+        slot: u32,
+        maker: &Node,
+        quantity: i64,
+    ) -> Permission {
+        match policy {
+            SelfTradePolicy::CancelOldest => self.drop_order(maker.id, Reason::SelfTrade),
+            SelfTradePolicy::CancelBoth => {
+                self.drop_order(maker.id, Reason::SelfTrade);
+                return Permission::TakerDone(Reason::SelfTrade);
+            }
+            SelfTradePolicy::Decrement => {
+                taker.open -= quantity;
+                if quantity == maker.quantity {
+                    self.drop_order(maker.id, Reason::SelfTrade);
+                } else {
+                    self.queues.reduce(slot, quantity);
+                    self.note(EventKind::Reduced, maker.id, maker.quantity - quantity);
+                }
+                if taker.open == 0 {
+                    return Permission::TakerDone(Reason::SelfTrade);
+                }
+            }
+            SelfTradePolicy::Allow | SelfTradePolicy::CancelNewest => {
+                return Permission::TakerDone(Reason::SelfTrade);
             }
         }
+        Permission::MakerGone
+    }
+
+    /// Positions, icebergs and linked orders after a trade; a reason when the taker was canceled
+    /// by it.
+    pub(super) fn after_trade(
+        &mut self,
+        taker: &Taker,
+        maker: &Node,
+        quantity: i64,
+    ) -> Option<Reason> {
+        if self.config.track_positions {
+            let signed = if taker.side == Side::Buy { quantity } else { -quantity };
+            *self.positions.entry(taker.participant).or_default() += signed;
+            *self.positions.entry(maker.participant).or_default() -= signed;
+        }
+        let filled = maker.filled + quantity;
+        let maker_done = quantity == maker.quantity && !self.replenish(maker, filled);
+        // The taker is in no queue while it trades, so its caller has to stop it.
+        let taker_canceled = self.linked_fill(maker.id, quantity, taker.id);
+        if maker_done {
+            self.closed(maker.id, filled, 0);
+        }
+        self.linked_fill(taker.id, quantity, taker.id);
+        taker_canceled.then_some(Reason::LinkedOrder)
+    }
+
+    /// Shows the next part of an iceberg at the back of its level; false when there is none.
+    pub(super) fn replenish(&mut self, maker: &Node, filled: i64) -> bool {
+        let Some(attributes) = self.attributes.get_mut(&maker.id).filter(|a| a.hidden > 0) else {
+            return false;
+        };
+        let shown = attributes.display.min(attributes.hidden);
+        attributes.hidden -= shown;
+        let node = Node::new(maker.id, maker.participant, maker.side, maker.price(), shown);
+        let added = self.queues.insert(Node { filled, ..node }).is_ok();
+        self.note(EventKind::Replenished, maker.id, shown);
+        added
     }
 
     /// Rests or cancels what is left of an order.
     #[inline]
-    fn settle(&mut self, order: &NewOrder, taker: &Taker) -> Outcome {
+    fn settle(&mut self, order: &NewOrder, taker: &Taker, stopped: Option<Reason>) -> Outcome {
         let open = taker.open;
+        if let Some(reason) = stopped {
+            return Outcome::canceled(open, reason);
+        }
         if open == 0 {
             return Outcome { status: Status::Filled, remaining: 0, reason: None };
         }
-        let canceled =
-            |reason| Outcome { status: Status::Canceled, remaining: open, reason: Some(reason) };
-        if order.kind == OrderKind::Market {
-            return canceled(Reason::NoLiquidity);
+        if order.kind.triggered() == OrderKind::Market {
+            let ended_by_band = self.queues.best_key(taker.side.opposite()).is_some();
+            let reason = if ended_by_band { Reason::PriceBand } else { Reason::NoLiquidity };
+            return Outcome::canceled(open, reason);
         }
-        if order.time_in_force != TimeInForce::Gtc {
-            return canceled(Reason::ImmediateOrCancel);
+        if !order.time_in_force.rests() {
+            return Outcome::canceled(open, Reason::ImmediateOrCancel);
         }
-        let mut node = Node::new(order.id, order.participant, order.side, order.price, open);
-        node.filled = order.quantity - open;
-        self.rest(node)
+        let node = Node::new(order.id, order.participant, order.side, order.price, open);
+        self.rest(Node { filled: taker.filled, ..node })
     }
 
+    /// Puts the remainder in the book, an iceberg with only its first part showing.
     #[inline]
-    fn rest(&mut self, node: Node) -> Outcome {
+    pub(super) fn rest(&mut self, mut node: Node) -> Outcome {
         let remaining = node.quantity;
+        if !self.attributes.is_empty()
+            && let Some(attributes) = self.attributes.get_mut(&node.id)
+            && attributes.display > 0
+        {
+            node.quantity = remaining.min(attributes.display);
+            attributes.hidden = remaining - node.quantity;
+        }
         let status = if node.filled > 0 { Status::PartiallyFilled } else { Status::Resting };
         match self.queues.insert(node) {
             Ok(_) => Outcome { status, remaining, reason: None },
-            Err(_) if node.filled > 0 => {
-                let reason = Some(Reason::InvalidQuantity);
-                Outcome { status: Status::Canceled, remaining, reason }
-            }
+            Err(_) if node.filled > 0 => Outcome::canceled(remaining, Reason::InvalidQuantity),
             Err(_) => Outcome::rejected(remaining, Reason::InvalidQuantity),
         }
     }
 
-    /// Cancels an order and returns what was open of it.
+    /// Cancels an order and returns what was open of it; none when the id is unknown, which is
+    /// safe. Children released by the cancel of a partly filled parent may trade.
     #[inline]
-    pub fn cancel(&mut self, id: u64) -> Option<i64> {
-        let slot = self.queues.find(id)?;
-        Some(self.queues.remove(slot).quantity)
+    pub fn cancel(&mut self, id: u64, fills: &mut Vec<Fill>) -> Option<i64> {
+        self.events.clear();
+        if self.attributes.is_empty() {
+            let slot = self.queues.find(id)?;
+            return Some(self.queues.remove(slot).quantity);
+        }
+        let open = self.remaining(id)?;
+        self.drop_order(id, Reason::Requested);
+        self.cascade(fills, fills.len());
+        Some(open)
     }
 
-    /// Changes price and total quantity (what has traded counts) of a resting order. A smaller
+    /// Cancels every order of a participant, or of everybody, with the orders that wait for
+    /// them. Returns how many were open.
+    pub fn cancel_all(&mut self, participant: Option<u64>) -> usize {
+        self.events.clear();
+        let ids = self.open_ids(participant);
+        for &id in &ids {
+            // One of them may be gone already: a linked order that went with an earlier one.
+            self.drop_order(id, Reason::Requested);
+        }
+        while let Some(held) = self.released.pop_front() {
+            self.note_held_canceled(held);
+        }
+        ids.len()
+    }
+
+    /// Ids of all open orders, oldest first within each level, bids before asks, waiting last.
+    pub fn open_ids(&self, participant: Option<u64>) -> Vec<u64> {
+        let wanted = |owner: u64| participant.is_none_or(|p| p == owner);
+        let mut ids = Vec::new();
+        for side in [Side::Buy, Side::Sell] {
+            for (key, _) in self.queues.levels(side) {
+                let queue = self.queues.queue(side, key);
+                ids.extend(queue.filter(|(_, n)| wanted(n.participant)).map(|(_, n)| n.id));
+            }
+        }
+        ids.extend(self.conditionals.ids(wanted));
+        ids
+    }
+
+    /// Closes an open order for a reason and says so; nothing when it is not open.
+    pub(super) fn drop_order(&mut self, id: u64, reason: Reason) {
+        let Some(open) = self.remaining(id) else { return };
+        let mut filled = 0;
+        if let Some(slot) = self.queues.find(id) {
+            filled = self.queues.remove(slot).filled;
+        }
+        self.conditionals.remove(id);
+        self.note(EventKind::Canceled(reason), id, open);
+        self.closed(id, filled, open);
+    }
+
+    /// Changes price and total quantity (what has traded counts) of an open order. A smaller
     /// quantity at the same price keeps the place in the queue, anything else goes to the back
     /// and may trade. A refused replace leaves the order where it is.
     pub fn replace(
@@ -182,51 +575,120 @@ impl MatchingEngine {
         quantity: i64,
         fills: &mut Vec<Fill>,
     ) -> Outcome {
+        self.events.clear();
+        let from = fills.len();
+        let outcome = self.amend(id, price, quantity, fills);
+        if self.cascade(fills, from) {
+            self.refreshed(id, outcome, &fills[from..])
+        } else {
+            outcome
+        }
+    }
+
+    fn amend(&mut self, id: u64, price: i64, quantity: i64, fills: &mut Vec<Fill>) -> Outcome {
         let Some(slot) = self.queues.find(id) else {
-            return Outcome::rejected(quantity, Reason::UnknownOrder);
+            return self.amend_waiting(id, price, quantity);
         };
         let node = *self.queues.node(slot);
+        let shown_and_hidden = self.remaining(id).unwrap_or(node.quantity);
+        let refuse = |reason| Outcome::rejected(shown_and_hidden, reason);
         if quantity <= 0 {
-            return Outcome::rejected(node.quantity, Reason::InvalidQuantity);
+            return refuse(Reason::InvalidQuantity);
+        }
+        if self.phase == Phase::Halted {
+            return refuse(Reason::Halted);
+        }
+        if self.band.is_some_and(|(low, high)| !(low..=high).contains(&price)) {
+            return refuse(Reason::PriceBand);
         }
         let open = quantity.saturating_sub(node.filled);
         if open <= 0 {
-            return Outcome::rejected(node.quantity, Reason::QuantityBelowFilled);
+            return refuse(Reason::QuantityBelowFilled);
         }
-        if price == node.price() && open <= node.quantity {
-            self.queues.reduce(slot, node.quantity - open);
-            let status = if node.filled > 0 { Status::PartiallyFilled } else { Status::Resting };
-            return Outcome { status, remaining: open, reason: None };
+        if price == node.price() && open <= shown_and_hidden {
+            return self.shrink(slot, &node, open);
         }
         self.queues.remove(slot);
-        let order = NewOrder {
-            id,
-            participant: node.participant,
-            side: node.side,
-            kind: OrderKind::Limit,
-            price,
-            quantity,
-            time_in_force: TimeInForce::Gtc,
-            post_only: false,
-        };
+        let order = NewOrder::limit(id, node.participant, node.side, price, open);
+        let reduce_only = self.attributes.get(&id).is_some_and(|a| a.reduce_only);
         let limit_key = node.side.opposite().key(price);
-        let mut taker =
-            Taker { id, participant: node.participant, side: node.side, limit_key, open };
-        self.take(&mut taker, fills);
-        self.settle(&order, &taker)
+        let (participant, side, filled) = (node.participant, node.side, node.filled);
+        let mut taker = Taker { id, participant, side, limit_key, open, filled, reduce_only };
+        let stopped = self.take_if_trading(&mut taker, fills);
+        let outcome = self.settle(&order, &taker, stopped);
+        if !matches!(outcome.status, Status::Resting | Status::PartiallyFilled) {
+            self.closed(id, taker.filled, outcome.remaining);
+        }
+        outcome
     }
 
-    /// Open quantity of an order.
+    /// Makes a resting order smaller where it stands, hidden quantity first.
+    fn shrink(&mut self, slot: u32, node: &Node, open: i64) -> Outcome {
+        let shown = node.quantity.min(open);
+        if let Some(attributes) = self.attributes.get_mut(&node.id) {
+            attributes.hidden = open - shown;
+        }
+        self.queues.reduce(slot, node.quantity - shown);
+        let status = if node.filled > 0 { Status::PartiallyFilled } else { Status::Resting };
+        Outcome { status, remaining: open, reason: None }
+    }
+
+    /// What the cascade made of the order a call was about.
+    #[cold]
+    fn refreshed(&self, id: u64, outcome: Outcome, fills: &[Fill]) -> Outcome {
+        if !matches!(outcome.status, Status::Resting | Status::PartiallyFilled | Status::Pending) {
+            return outcome;
+        }
+        if let Some(slot) = self.queues.find(id) {
+            let filled = self.queues.node(slot).filled > 0;
+            let status = if filled { Status::PartiallyFilled } else { Status::Resting };
+            let remaining = self.remaining(id).unwrap_or(outcome.remaining);
+            return Outcome { status, remaining, reason: None };
+        }
+        if self.conditionals.contains(id) {
+            return outcome;
+        }
+        let canceled = self.events.iter().rev().find_map(|event| match event.kind {
+            EventKind::Canceled(reason) if event.order_id == id => Some((event.quantity, reason)),
+            _ => None,
+        });
+        match canceled {
+            Some((open, reason)) => Outcome::canceled(open, reason),
+            None if fills.iter().any(|f| f.maker_id == id || f.taker_id == id) => {
+                Outcome { status: Status::Filled, remaining: 0, reason: None }
+            }
+            None => outcome,
+        }
+    }
+
+    pub(super) fn note(&mut self, kind: EventKind, order_id: u64, quantity: i64) {
+        self.events.push(OrderEvent { kind, order_id, quantity, after_sequence: self.sequence });
+    }
+
+    /// What happened besides fills during the last call.
+    pub fn events(&self) -> &[OrderEvent] {
+        &self.events
+    }
+
+    /// Open quantity of an order, hidden part included.
     pub fn remaining(&self, id: u64) -> Option<i64> {
-        Some(self.queues.node(self.queues.find(id)?).quantity)
+        let Some(slot) = self.queues.find(id) else { return self.conditionals.quantity(id) };
+        let hidden = self.attributes.get(&id).map_or(0, |attributes| attributes.hidden);
+        Some(self.queues.node(slot).quantity.saturating_add(hidden))
+    }
+
+    /// Quantity and number of orders that would be filled before this one.
+    pub fn queue_ahead(&self, id: u64) -> Option<(i64, u32)> {
+        self.queues.ahead_of(id)
     }
 
     /// Best price of a side.
+    #[inline]
     pub fn best_price(&self, side: Side) -> Option<i64> {
         self.queues.best_price(side)
     }
 
-    /// Levels of a side from the best on: price, quantity, number of orders.
+    /// Levels of a side from the best on: price, displayed quantity, number of orders.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = (i64, i64, u32)> {
         self.queues
             .levels(side)
@@ -243,99 +705,25 @@ impl MatchingEngine {
         self.len() == 0
     }
 
+    /// Number of the last trade.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Price of the last trade.
+    pub fn last_price(&self) -> Option<i64> {
+        self.last_price
+    }
+
     #[cfg(test)]
     pub(crate) fn verify(&self) {
         self.queues.verify();
         if let (Some(bid), Some(ask)) = (self.best_price(Side::Buy), self.best_price(Side::Sell)) {
-            assert!(bid < ask, "the book is crossed at rest");
+            assert!(bid < ask || self.phase == Phase::Auction, "the book is crossed at rest");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Every resting order in one list, in order of arrival: slow and obvious.
-    #[derive(Default)]
-    struct Model(Vec<NewOrder>);
-
-    impl Model {
-        fn best(&self, taker: &NewOrder) -> Option<usize> {
-            let ok = |o: &NewOrder| match (taker.kind, taker.side) {
-                (OrderKind::Market, _) => true,
-                (_, Side::Buy) => o.price <= taker.price,
-                (_, Side::Sell) => o.price >= taker.price,
-            };
-            let candidates =
-                self.0.iter().enumerate().filter(|(_, o)| o.side != taker.side && ok(o));
-            candidates.min_by_key(|(_, o)| o.side.key(o.price)).map(|(at, _)| at)
-        }
-
-        fn submit(&mut self, mut order: NewOrder) -> Vec<(u64, i64, i64)> {
-            let mut fills = Vec::new();
-            let invalid = order.quantity <= 0 || self.0.iter().any(|o| o.id == order.id);
-            if invalid || order.post_only && self.best(&order).is_some() {
-                return fills;
-            }
-            let before = self.0.clone();
-            while order.quantity > 0 {
-                let Some(at) = self.best(&order) else { break };
-                let quantity = order.quantity.min(self.0[at].quantity);
-                fills.push((self.0[at].id, self.0[at].price, quantity));
-                order.quantity -= quantity;
-                self.0[at].quantity -= quantity;
-                if self.0[at].quantity == 0 {
-                    self.0.remove(at);
-                }
-            }
-            if order.quantity > 0 && order.time_in_force == TimeInForce::Fok {
-                self.0 = before;
-                return Vec::new();
-            }
-            let rests = order.kind == OrderKind::Limit && order.time_in_force == TimeInForce::Gtc;
-            if order.quantity > 0 && rests {
-                self.0.push(order);
-            }
-            fills
-        }
-    }
-
-    prop_compose! {
-        fn any_order()(
-            id in 0..60_u64, buy: bool, market in prop::bool::weighted(0.2), price in -5..5_i64,
-            quantity in 0..9_i64, tif in 0..4_u8, post_only in prop::bool::weighted(0.1),
-        ) -> NewOrder {
-            let time_in_force = [TimeInForce::Ioc, TimeInForce::Fok].get(usize::from(tif)).copied();
-            NewOrder {
-                id, participant: id % 3, side: if buy { Side::Buy } else { Side::Sell },
-                kind: if market { OrderKind::Market } else { OrderKind::Limit },
-                price, quantity, time_in_force: time_in_force.unwrap_or(TimeInForce::Gtc), post_only,
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn fills_are_those_of_an_obvious_list(
-            ops in prop::collection::vec((0..4_u8, any_order()), 0..250)
-        ) {
-            let (mut engine, mut model) = (MatchingEngine::new(), Model::default());
-            for (op, order) in ops {
-                if op == 0 {
-                    let at = model.0.iter().position(|o| o.id == order.id);
-                    let expected = at.map(|at| model.0.remove(at).quantity);
-                    prop_assert_eq!(engine.cancel(order.id), expected);
-                } else {
-                    let mut fills = Vec::new();
-                    engine.submit(&order, &mut fills);
-                    let got: Vec<_> = fills.iter().map(|f| (f.maker_id, f.price, f.quantity)).collect();
-                    prop_assert_eq!(got, model.submit(order));
-                }
-                engine.verify();
-                prop_assert_eq!(engine.len(), model.0.len());
-            }
+        for id in self.attributes.keys() {
+            let known = self.remaining(*id).is_some();
+            assert!(known, "attributes of {id} outlived their order");
         }
     }
 }

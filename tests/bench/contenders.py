@@ -1,0 +1,140 @@
+"""Registers the native core with the side-by-side benchmarks (`bench_X.py --plugin THIS`).
+
+One file serves every suite: it looks at the suite's title and adds what belongs there. Each
+contender does the same work as its peers and returns the same check values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+NAME = "pi5_core"
+NEEDS = "pi5_core"
+
+
+def register(suite: Any) -> None:
+    """Add our contenders to the suite with this title."""
+    {
+        "order book": _order_book,
+    }[suite.title](suite)
+
+
+# ---------------------------------------------------------------------------- order book
+_NO_BID, _NO_ASK = 0, 1 << 30  # how the suite reads an empty side
+
+
+def _columns(rows: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(rows[:, k]) for k in range(rows.shape[1])]
+
+
+def _seen(bids: np.ndarray, asks: np.ndarray) -> dict[str, int]:
+    import pi5_core as core
+
+    bids = np.where(bids == core.NO_BID, _NO_BID, bids)
+    asks = np.where(asks == core.NO_ASK, _NO_ASK, asks)
+    return {"sum": int(bids.sum() + asks.sum()), "bid": int(bids[-1]), "ask": int(asks[-1])}
+
+
+def _order_book(suite: Any) -> None:
+    @suite.contender(NAME, "l2", needs=NEEDS)
+    def l2(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        rows = [tuple(row) for row in data.tolist()]
+
+        def run(_: object) -> dict[str, int]:
+            update = core.L2Book().update
+            total = 0
+            bid = ask = None
+            for side, price, quantity in rows:
+                bid, ask = update(side, price, quantity)
+                total += (bid or _NO_BID) + (ask or _NO_ASK)
+            return {"sum": total, "bid": bid or _NO_BID, "ask": ask or _NO_ASK}
+
+        return run
+
+    @suite.contender(f"{NAME}, -batch", "l2", needs=NEEDS)
+    def l2_batch(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        columns = _columns(data)
+
+        def run(book: Any) -> Any:
+            return book.apply(*columns, touch=True)
+
+        return core.L2Book, run, lambda touch: _seen(*touch)
+
+    @suite.contender(NAME, "l3", needs=NEEDS)
+    def l3(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        rows = [tuple(row) for row in data.tolist()]
+
+        def run(_: object) -> dict[str, int]:
+            book = core.L3Book()
+            add, update, delete = book.add, book.update, book.delete
+            total = 0
+            bid = ask = None
+            for action, order_id, side, price, quantity in rows:
+                if action == 0:
+                    bid, ask = add(order_id, side, price, quantity)
+                elif action == 1:
+                    bid, ask = update(order_id, price, quantity)
+                else:
+                    bid, ask = delete(order_id)
+                total += (bid or _NO_BID) + (ask or _NO_ASK)
+            return {"sum": total, "bid": bid or _NO_BID, "ask": ask or _NO_ASK}
+
+        return run
+
+    @suite.contender(f"{NAME}, -batch", "l3", needs=NEEDS)
+    def l3_batch(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        columns = _columns(data)
+
+        def run(book: Any) -> Any:
+            return book.apply(*columns, touch=True)
+
+        return core.L3Book, run, lambda touch: _seen(*touch)
+
+    @suite.contender(NAME, "match", needs=NEEDS)
+    def match(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        rows = [tuple(row) for row in data.tolist()]
+        cancel_operation = core.OP_CANCEL
+
+        def run(_: object) -> dict[str, int]:
+            engine = core.MatchingEngine()
+            submit, cancel = engine.submit, engine.cancel
+            count = volume = notional = 0
+            for operation, order_id, side, price, quantity in rows:
+                if operation == cancel_operation:
+                    cancel(order_id)
+                    continue
+                for fill in submit(order_id, 1, side, operation, price, quantity).fills:
+                    count += 1
+                    volume += fill.quantity
+                    notional += fill.quantity * fill.price
+            return {"fills": count, "volume": volume, "notional": notional}
+
+        return run
+
+    @suite.contender(f"{NAME}, -batch", "match", needs=NEEDS)
+    def match_batch(data: np.ndarray) -> Any:
+        import pi5_core as core
+
+        columns = _columns(data)
+
+        def run(engine: Any) -> Any:
+            return engine.apply(*columns)
+
+        def check(result: Any) -> dict[str, int]:
+            notional = int((result.price * result.quantity).sum())
+            volume = int(result.quantity.sum())
+            return {"fills": len(result.price), "volume": volume, "notional": notional}
+
+        return core.MatchingEngine, run, check
