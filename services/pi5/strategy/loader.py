@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,7 @@ from pi5.strategy.plugin import StrategyType, problem_of
 ENTRY_POINTS = "pi5.strategies"
 INCLUDED = "included"
 _MOST_FILES = 500
+_PREFIX = "pi5_plugin_"
 _LONGEST_PROBLEM = 500
 # Runs a piece of a plug-in's code; the live service gives one with a time limit.
 Runner = Callable[[Callable[[], ModuleType]], ModuleType]
@@ -87,7 +89,7 @@ def load_catalog(folders: Sequence[Path] = (), run: Runner = _run) -> Catalog:
 def _included(run: Runner) -> Iterator[StrategyType]:
     for info in pkgutil.iter_modules(library.__path__):
         name = f"{library.__name__}.{info.name}"
-        yield from _judge(lambda name=name: importlib.import_module(name), info.name, INCLUDED, run)
+        yield from _judge(partial(importlib.import_module, name), info.name, INCLUDED, run)
 
 
 def _of_packages(run: Runner) -> Iterator[StrategyType]:
@@ -95,7 +97,7 @@ def _of_packages(run: Runner) -> Iterator[StrategyType]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         package = point.dist.name if point.dist else point.value
         yield from _judge(
-            lambda point=point: importlib.import_module(point.module), point.name, package, run
+            partial(importlib.import_module, point.module), point.name, package, run
         )
 
 
@@ -106,7 +108,7 @@ def _of_folders(folders: Sequence[Path], run: Runner) -> Iterator[StrategyType]:
         files = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
         with _importable(folder.resolve()):
             for path in files[:_MOST_FILES]:
-                yield from _judge(lambda path=path: _load_file(path), path.stem, str(path), run)
+                yield from _judge(partial(_load_file, path), path.stem, str(path), run)
 
 
 @contextmanager
@@ -131,7 +133,7 @@ def _importable(folder: Path) -> Iterator[None]:
 def _forget_modules_of(folder: Path) -> None:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and Path(file).parent == folder and not name.startswith("pi5."):
+        if file and Path(file).parent == folder and not name.startswith(("pi5.", _PREFIX)):
             del sys.modules[name]
 
 
@@ -139,7 +141,7 @@ def _load_file(path: Path) -> ModuleType:
     """Run a file as a module of its own, under a name that no other file has."""
     source = path.read_bytes()
     digest = hashlib.sha256(str(path).encode() + b"\0" + source).hexdigest()[:16]
-    module = ModuleType(f"pi5_plugin_{path.stem}_{digest}")
+    module = ModuleType(f"{_PREFIX}{path.stem}_{digest}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
