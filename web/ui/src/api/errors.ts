@@ -1,0 +1,71 @@
+// What can go wrong with a call, as one type that panels and forms can show.
+
+export interface ErrorDetail {
+  field?: string;
+  description?: string;
+}
+
+interface ErrorBody {
+  code?: string;
+  message?: string;
+  request_id?: string;
+  details?: ErrorDetail[];
+}
+
+/** The answer to a call that failed. `status` is 0 when no answer came at all. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Stable code of the server, or NETWORK / TIMEOUT when it did not answer. */
+  readonly code: string;
+  readonly requestId: string;
+  readonly details: readonly ErrorDetail[];
+
+  constructor(status: number, body: ErrorBody) {
+    super(body.message || `The server answered with status ${status}.`);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = body.code || `HTTP_${status}`;
+    this.requestId = body.request_id ?? "";
+    this.details = Array.isArray(body.details) ? body.details : [];
+  }
+
+  /** True when the server could not be reached, so nothing is known about the outcome. */
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+
+  /** True when a later, identical call may well succeed. */
+  get transient(): boolean {
+    return this.unreachable || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+/** Builds the error of a response that is not 2xx; the body may be anything. */
+export async function errorOf(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => null);
+  const fields = typeof body === "object" && body !== null ? (body as ErrorBody) : {};
+  const requestId = fields.request_id || response.headers.get("X-Request-ID") || "";
+  return new ApiError(response.status, { ...fields, request_id: requestId });
+}
+
+/** Builds the error of a call that got no answer. */
+export function unreachableError(cause: unknown): ApiError {
+  const timedOut = cause instanceof DOMException && cause.name === "TimeoutError";
+  return new ApiError(0, {
+    code: timedOut ? "TIMEOUT" : "NETWORK",
+    message: timedOut
+      ? "The server did not answer in time."
+      : "The server cannot be reached. Check the network and that the system is running.",
+  });
+}
+
+/** A sentence for a person from whatever was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof ApiError) {
+    const fields = error.details.flatMap((detail) =>
+      detail.description ? [[detail.field, detail.description].filter(Boolean).join(": ")] : [],
+    );
+    return [error.message, ...fields].join(" ");
+  }
+  return error instanceof Error ? error.message : "Something went wrong in the page.";
+}

@@ -1,0 +1,11 @@
+// Random identifiers for requests. crypto.randomUUID exists on secure origins only, and a board on
+// a home network is often reached over plain HTTP, so the UUID is built from random bytes.
+
+/** A random UUID, version 4. */
+export function newRequestId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,61 @@
+// What everybody should know on every page: trading is stopped, a part of the system is down, or
+// the page shows old values.
+import type { ReactNode } from "react";
+import { useReachable } from "@/api/reachability";
+import type { RiskState } from "@/api/types";
+import { useHealth, useRiskState } from "@/queries/system";
+import { When } from "@/widgets/Figures";
+import { Icon } from "@/widgets/Icon";
+import styles from "./Banners.module.css";
+
+export function Banners() {
+  const { data: risk } = useRiskState();
+  const { data: health } = useHealth();
+  const reachable = useReachable();
+  const down = (health?.components ?? []).filter((part) => part.state === "down");
+  return (
+    <div className={styles.banners}>
+      {!reachable && (
+        <Banner tone="warning">
+          The server cannot be reached. Values are the last ones known and nothing but Halt can be
+          tried.
+        </Banner>
+      )}
+      {risk?.mode === "halted" && <ModeBanner risk={risk} words="Trading is halted" />}
+      {risk?.mode === "reducing" && (
+        <ModeBanner risk={risk} words="Only orders that make positions smaller are allowed" />
+      )}
+      {down.length > 0 && (
+        <Banner tone="warning">
+          {down.map((part) => part.name).join(", ")} {down.length === 1 ? "does" : "do"} not answer.
+          What depends on {down.length === 1 ? "it" : "them"} shows old values.
+        </Banner>
+      )}
+    </div>
+  );
+}
+
+function ModeBanner({ risk, words }: { risk: RiskState; words: string }) {
+  return (
+    <Banner tone="danger">
+      <strong>{words}</strong>
+      {risk.changed_at && (
+        <>
+          {" "}
+          since <When time={risk.changed_at} />
+        </>
+      )}
+      {risk.changed_by && ` by ${risk.changed_by}`}
+      {risk.reason && `: ${risk.reason}`}
+    </Banner>
+  );
+}
+
+function Banner({ tone, children }: { tone: "warning" | "danger"; children: ReactNode }) {
+  return (
+    <div className={styles[tone]} role={tone === "danger" ? "alert" : "status"}>
+      <Icon name={tone === "danger" ? "halt" : "warning"} />
+      <p>{children}</p>
+    </div>
+  );
+}

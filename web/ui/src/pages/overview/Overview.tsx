@@ -1,0 +1,33 @@
+// Am I all right? Money against its limits, the curve, what is held, what runs, what just happened.
+import { useChannel } from "@/live/client";
+import { FillsPanel } from "@/pages/orders/FillsPanel";
+import { OrdersPanel } from "@/pages/orders/OrdersPanel";
+import { StrategiesPanel } from "@/pages/strategies/StrategiesPanel";
+import { EquityPanel } from "./EquityPanel";
+import { HealthStrip } from "./HealthStrip";
+import { KeyFigures } from "./KeyFigures";
+import styles from "./Overview.module.css";
+import { PositionsPanel } from "./PositionsPanel";
+import { QuoteStrip } from "./QuoteStrip";
+
+const ORDERS_SHOWN = 10;
+const FILLS_SHOWN = 10;
+
+export default function Overview() {
+  useChannel("portfolio");
+  useChannel("orders");
+  useChannel("market_data");
+  return (
+    <div className={styles.page}>
+      <h1 className="visually-hidden">Overview</h1>
+      <QuoteStrip />
+      <KeyFigures />
+      <EquityPanel className={styles.wide} />
+      <StrategiesPanel className={styles.narrow} compact />
+      <PositionsPanel className={styles.wide} />
+      <FillsPanel className={styles.narrow} fillsMax={FILLS_SHOWN} compact />
+      <OrdersPanel className={styles.full} ordersMax={ORDERS_SHOWN} />
+      <HealthStrip />
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+// One value from two sources: asked for over HTTP, kept up over the socket. Whichever is newer is
+// shown; without the socket the page goes on by asking more often.
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import type { ChannelFault, Received } from "@/live/apply";
+import { useLink, useLive } from "@/live/client";
+
+export interface Resource<T> {
+  data: T | undefined;
+  /** When the data came, in milliseconds since 1970; 0 before the first. */
+  receivedAt: number;
+  error: Error | null;
+  loading: boolean;
+  /** True when the data is older than promised. */
+  stale: boolean;
+  retry: () => void;
+}
+
+export interface ResourceSpec<T> {
+  queryKey: readonly unknown[];
+  fetch: (signal: AbortSignal) => Promise<T>;
+  /** Key of the live store that holds a newer value of the same shape. */
+  liveKey?: string;
+  /** Key of the live store that tells that the channel fails. */
+  faultKey?: string;
+  /** Time between two calls while nothing is pushed. */
+  pollMs: number;
+  enabled?: boolean;
+}
+
+const POLL_WHILE_PUSHED_MS = 60_000;
+const STALE_AFTER_POLLS = 3;
+const NO_KEY = "-";
+
+/** Joins the answer to a call with what the socket brought since. */
+export function useResource<T>(spec: ResourceSpec<T>): Resource<T> {
+  const link = useLink();
+  const pushed = useLive<Received<T>>(spec.liveKey ?? NO_KEY);
+  const fault = useLive<ChannelFault>(spec.faultKey ?? NO_KEY);
+  const pushing = link.state === "live" && spec.liveKey !== undefined && !!pushed && !fault;
+  const pollMs = pushing ? POLL_WHILE_PUSHED_MS : spec.pollMs;
+  const query = useQuery({
+    queryKey: spec.queryKey,
+    queryFn: ({ signal }) => spec.fetch(signal),
+    refetchInterval: pollMs,
+    enabled: spec.enabled ?? true,
+  });
+  const pushedIsNewer = !!pushed && (pushing || pushed.receivedAt >= query.dataUpdatedAt);
+  const receivedAt = pushedIsNewer ? pushed.receivedAt : query.dataUpdatedAt;
+  const late = useLateness(receivedAt, pushing ? null : spec.pollMs * STALE_AFTER_POLLS);
+  const error = query.error;
+  return {
+    data: pushedIsNewer ? pushed.value : query.data,
+    receivedAt,
+    error,
+    loading: query.isPending && !pushed,
+    stale: receivedAt > 0 && !pushing && (late || error !== null),
+    retry: () => void query.refetch(),
+  };
+}
+
+/** True once `maxAgeMs` have passed since a moment; never when it is null. */
+function useLateness(sinceMs: number, maxAgeMs: number | null): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (maxAgeMs === null || sinceMs === 0) return;
+    const remainingMs = Math.max(0, sinceMs + maxAgeMs - Date.now());
+    const timer = setTimeout(() => setLate(true), remainingMs);
+    return () => clearTimeout(timer);
+  }, [sinceMs, maxAgeMs]);
+  return late;
+}

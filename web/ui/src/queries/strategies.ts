@@ -1,0 +1,28 @@
+// Strategies and their signals.
+import type { SignalRecord, Strategy } from "@/api/types";
+import { keys } from "@/live/apply";
+import { fetchList, POLL_MS, type RowShape, usePushedRows } from "./lists";
+import { type Resource, useResource } from "./resource";
+
+const SIGNAL_SHAPE: RowShape<SignalRecord> = {
+  id: (record) => record.signal?.id,
+  time: (record) => record.signal?.created_at,
+};
+
+export function useStrategies(): Resource<Strategy[]> {
+  return useResource<Strategy[]>({
+    queryKey: ["strategies", "list"],
+    fetch: (signal) => fetchList("/api/v1/strategies", "strategies", signal),
+    pollMs: POLL_MS.fast,
+  });
+}
+
+/** Signals with what became of each, newest first. */
+export function useSignals(pageSize: number): Resource<SignalRecord[]> {
+  const resource = useResource<SignalRecord[]>({
+    queryKey: ["strategies", "signals", pageSize],
+    fetch: (signal) => fetchList("/api/v1/signals", "signals", signal, { page_size: pageSize }),
+    pollMs: POLL_MS.slow,
+  });
+  return usePushedRows(resource, keys.signals, SIGNAL_SHAPE, pageSize);
+}
