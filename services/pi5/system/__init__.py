@@ -1,0 +1,1 @@
+"""Who may do what, what happened, how everything is: identity, configuration, audit, health."""
