@@ -36,7 +36,8 @@ CREATE TABLE strategy.signal (
     order_id        uuid,
     decision_id     uuid,
     reject_code     text NOT NULL DEFAULT '',
-    reject_reason   text NOT NULL DEFAULT ''
+    reject_reason   text NOT NULL DEFAULT '',
+    filled          boolean NOT NULL DEFAULT false  -- its order was filled, at least in part
 ) WITH (fillfactor = 90);
 CREATE INDEX signal_newest ON strategy.signal (created_at DESC, id DESC);
 CREATE INDEX signal_of_strategy ON strategy.signal (strategy_id, created_at DESC, id DESC);
@@ -50,6 +51,15 @@ CREATE TABLE strategy.state (
     content     bytea NOT NULL
 );
 
+-- How far readers of the service have got: the order log, and whether the configured strategies
+-- were created (they are created once, and stay deleted when a person deletes them).
+CREATE TABLE strategy.cursor (
+    consumer text NOT NULL,
+    stream   text NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (consumer, stream)
+) WITH (fillfactor = 50);
+
 CREATE TABLE strategy.request (
     request_id uuid PRIMARY KEY,
     method     text NOT NULL,
@@ -60,6 +70,6 @@ CREATE TABLE strategy.request (
 CREATE INDEX request_by_age ON strategy.request (created_at);
 
 GRANT USAGE ON SCHEMA strategy TO pi5_strategy;
-GRANT SELECT, INSERT, UPDATE, DELETE ON strategy.strategy, strategy.state, strategy.request
-    TO pi5_strategy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON strategy.strategy, strategy.state, strategy.cursor,
+    strategy.request TO pi5_strategy;
 GRANT SELECT, INSERT, UPDATE ON strategy.signal TO pi5_strategy;

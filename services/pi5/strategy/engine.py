@@ -179,7 +179,16 @@ class StrategyEngine:
 
     def symbols(self) -> set[str]:
         """Return every symbol that a live instance looks at."""
-        return {symbol for symbol, _ in self._on_bars} | set(self._on_quotes)
+        return {symbol for symbol, _ in self._on_bars}
+
+    @property
+    def wants_quotes(self) -> bool:
+        """Tell whether any live instance handles quotes."""
+        return bool(self._on_quotes)
+
+    def last_event_ns(self, strategy_id: str) -> int:
+        """Return the time of the newest event an instance saw; 0 before the first."""
+        return max(seat.last_event_ns for seat in self._of(strategy_id).seats)
 
     def missing_history(self, bar: Bar) -> list[HistoryRequest]:
         """Return what must be replayed to whom before this bar is handed out.
@@ -201,7 +210,9 @@ class StrategyEngine:
     def warm_up(self, request: HistoryRequest, bars: Iterable[Bar], now_ns: int) -> Reaction:
         """Show an instance its history, oldest first, without sending its signals on."""
         instance = self._of(request.strategy_id)
-        seat = next(seat for seat in instance.seats if seat.symbols == request.symbols)
+        seat = next((seat for seat in instance.seats if seat.symbols == request.symbols), None)
+        if seat is None:  # it was changed while the history was fetched
+            return NOTHING
         seat.reset(warm=True)
         seat.muted = True
         failure = self._run(seat, "on_start", None, now_ns)

@@ -96,9 +96,7 @@ def _of_packages(run: Runner) -> Iterator[StrategyType]:
     """Entry points of the group name a module or a class; either way its module is looked at."""
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         package = point.dist.name if point.dist else point.value
-        yield from _judge(
-            partial(importlib.import_module, point.module), point.name, package, run
-        )
+        yield from _judge(partial(importlib.import_module, point.module), point.name, package, run)
 
 
 def _of_folders(folders: Sequence[Path], run: Runner) -> Iterator[StrategyType]:

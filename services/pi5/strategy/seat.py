@@ -133,6 +133,11 @@ class Seat:
         """Note that the history ended at the store's newest bar, not before a known live one."""
         self._provisional = set(self.symbols)
 
+    @property
+    def last_event_ns(self) -> int:
+        """Time of the event seen last; 0 before the first."""
+        return self._event_time_ns()
+
     def take_wishes(self) -> list[Wish]:
         """Return what the plug-in asked for during the event, or an exit it gave while unheard."""
         wishes = self._wishes

@@ -1,0 +1,60 @@
+"""A time limit on every call of a plug-in, so one that hangs cannot stop the others.
+
+An interval timer interrupts the call with SIGALRM, also inside `while True` or `time.sleep`. It is
+set per call (about a microsecond) and disarmed before anything else runs, so the exception can only
+arise inside the plug-in. Code of an extension that never looks at signals is beyond its reach.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+from pi5.strategy import metrics
+
+T = TypeVar("T")
+
+
+class CallTimeout(BaseException):
+    """A plug-in took too long. Not an Exception, so that a broad `except` does not swallow it."""
+
+
+class Watchdog:
+    """Calls plug-ins under a time limit; only in the main thread, as signals demand.
+
+    Args:
+        limit_ms: longest time of one call in milliseconds.
+    """
+
+    def __init__(self, limit_ms: int) -> None:
+        self._limit_ms = limit_ms
+        self._inside = False
+        signal.signal(signal.SIGALRM, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._inside:
+            raise CallTimeout(f"took longer than {self._limit_ms} ms (strategy.call_timeout_ms)")
+
+    def call(self, hook: Callable[..., None], context: Any, event: Any) -> None:
+        """Call a hook; it ends in time or with CallTimeout."""
+        started = time.perf_counter()
+        try:
+            self.run(lambda: hook(context, event))
+        finally:
+            name = getattr(hook, "__name__", "")
+            metrics.CALL_SECONDS.labels("on_start" if name == "<lambda>" else name).observe(
+                time.perf_counter() - started
+            )
+
+    def run(self, code: Callable[[], T]) -> T:
+        """Run a piece of a plug-in's code under the limit."""
+        self._inside = True
+        signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1_000)
+        try:
+            return code()
+        finally:
+            self._inside = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
