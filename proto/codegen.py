@@ -1,4 +1,7 @@
-"""Makes everything that is derived from the contract: typed Python stubs in services/pi5/api.
+"""Makes everything that is derived from the contract.
+
+Typed Python stubs and the contract with its comments (contract.binpb) in services/pi5/api, and the
+OpenAPI document that the dashboard's types are made from, web/ui/openapi.json.
 
 python proto/codegen.py            write
 python proto/codegen.py --check    fail when what is committed differs from what would be made
@@ -11,12 +14,17 @@ import argparse
 import filecmp
 import importlib.util
 import shutil
+import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 PROTO = Path(__file__).resolve().parent
-TARGET = PROTO.parent / "services"
+ROOT = PROTO.parent
+TARGET = ROOT / "services"
+OPENAPI = ROOT / "web" / "ui" / "openapi.json"
+CONTRACT = Path("pi5") / "api" / "contract.binpb"
 PACKAGE_DOC = '"""Generated from proto/ by proto/codegen.py. Never edited by hand."""\n'
 
 
@@ -56,11 +64,14 @@ def generate(target: Path) -> None:
             f"--grpc_python_out={target}",
             f"--mypy_out=quiet:{target}",
             f"--mypy_grpc_out=quiet,only_async:{target}",
+            f"--descriptor_set_out={target / 'contract.binpb'}",
+            "--include_source_info",
             *files,
         ]
     )
     if code:
         sys.exit(code)
+    keep_comments(target / "contract.binpb", target / CONTRACT)
     for service_stub in (target / "pi5" / "api").rglob("*_pb2_grpc.py"):
         if not service_stub.name.endswith("service_pb2_grpc.py"):
             service_stub.unlink()
@@ -70,14 +81,40 @@ def generate(target: Path) -> None:
             (folder / "__init__.py").write_text(PACKAGE_DOC)
 
 
+def keep_comments(described: Path, target: Path) -> None:
+    """Write the descriptors without what only editors need: positions and trailing comments."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet, SourceCodeInfo  # noqa: PLC0415
+
+    files = FileDescriptorSet.FromString(described.read_bytes())
+    for file in files.file:
+        said = [
+            SourceCodeInfo.Location(path=location.path, leading_comments=location.leading_comments)
+            for location in file.source_code_info.location
+            if location.leading_comments
+        ]
+        file.source_code_info.CopyFrom(SourceCodeInfo(location=said))
+    target.write_bytes(files.SerializeToString(deterministic=True))
+    described.unlink()
+
+
+def write_openapi(contract: Path, target: Path) -> None:
+    """Write the OpenAPI document of a contract; in a process of its own, with fresh stubs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    subprocess.run(
+        [sys.executable, "-m", "pi5_web.openapi", contract, target, project["version"]],
+        check=True,
+        cwd=ROOT / "web",
+    )
+
+
 def differences(made: Path, committed: Path) -> list[str]:
     """Name the files that are missing, left over or different."""
-    names = {str(p.relative_to(made)) for p in made.rglob("*.py*") if "__pycache__" not in p.parts}
-    there = {
-        str(p.relative_to(committed))
-        for p in committed.rglob("*.py*")
-        if "__pycache__" not in p.parts
-    }
+
+    def files(folder: Path) -> set[str]:
+        found = (p for p in folder.rglob("*") if p.suffix in {".py", ".pyi", ".binpb"})
+        return {str(p.relative_to(folder)) for p in found}
+
+    names, there = files(made), files(committed)
     changed = {
         name
         for name in names & there
@@ -105,9 +142,14 @@ def main() -> None:
                     "services/pi5/api is not what proto/ makes; run `make codegen`:\n  "
                     + "\n  ".join(stale)
                 )
+            openapi = Path(folder) / "openapi.json"
+            write_openapi(Path(folder) / CONTRACT, openapi)
+            if not OPENAPI.exists() or openapi.read_bytes() != OPENAPI.read_bytes():
+                sys.exit("web/ui/openapi.json is not what proto/ makes; run `make codegen`")
             return
         shutil.rmtree(committed, ignore_errors=True)
         shutil.copytree(made, committed)
+        write_openapi(committed / "contract.binpb", OPENAPI)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The bridge: REST, WebSocket and the dashboard's files in front of the gRPC services."""
