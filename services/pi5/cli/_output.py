@@ -19,6 +19,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
 
+_PIPE_WIDTH = 400
+
 
 def print_json(value: Any) -> None:
     """Write one JSON document."""
@@ -34,7 +36,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: st
     for row in rows:
         table.add_row(*row)
     if table.row_count:
-        Console(soft_wrap=not sys.stdout.isatty()).print(table)
+        # Into a pipe or file nothing is wrapped: programs read lines.
+        Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
     else:
         print(empty)
 
