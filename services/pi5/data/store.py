@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from pi5.data.quality import RejectedRow
 from pi5.data.recent import BarRow, row_of
@@ -94,7 +94,7 @@ class Store:
         with QUERY_SECONDS.labels(operation).time():
             try:
                 async with self._pool.acquire(timeout=_ACQUIRE_S) as connection:
-                    yield connection
+                    yield cast("Connection[Any]", connection)
             except LOST as error:
                 raise Unavailable(
                     "DATABASE_UNREACHABLE",
@@ -249,8 +249,19 @@ class Store:
                 limit,
             )
         return [
-            (number, RejectedRow(*texts, from_datetime(received), line))
-            for number, *texts, received, line in rows
+            (
+                row["id"],
+                RejectedRow(
+                    symbol=row["symbol"],
+                    source=row["source"],
+                    reason=row["reason"],
+                    detail=row["detail"],
+                    content=row["content"],
+                    received_at_ns=from_datetime(row["received_at"]),
+                    line=row["line"],
+                ),
+            )
+            for row in rows
         ]
 
     async def forget_old(self, live_symbols: Sequence[str], source: str, now_ns: int) -> None:

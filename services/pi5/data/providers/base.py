@@ -8,7 +8,7 @@ for all of them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -67,7 +67,7 @@ class Provider(ABC):
         """Return the symbols that its stream delivers."""
 
     @abstractmethod
-    def stream(self) -> AsyncIterator[MarketEvents]:
+    def stream(self) -> AsyncGenerator[MarketEvents, None]:
         """Deliver live data until there is no more; an exception has it opened again later."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ the rows around it are taken.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 
 from pi5.data.engine import check_history
@@ -95,9 +95,10 @@ class CsvProvider(Provider):
         """Return nothing: a text does not stream."""
         return ()
 
-    async def stream(self) -> AsyncIterator[MarketEvents]:
+    async def stream(self) -> AsyncGenerator[MarketEvents, None]:
         """End at once: a text does not stream."""
-        for events in ():
+        nothing: tuple[MarketEvents, ...] = ()
+        for events in nothing:
             yield events
 
     async def history(

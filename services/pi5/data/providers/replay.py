@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal, localcontext
 
@@ -143,7 +143,7 @@ class ReplayProvider(Provider):
         del symbol, timeframe, start_ns, end_ns
         return History()
 
-    async def stream(self) -> AsyncIterator[MarketEvents]:
+    async def stream(self) -> AsyncGenerator[MarketEvents, None]:
         """Deliver the bars at the plan's speed; goes on where it was when opened again."""
         period_ns = int(_NS / self.plan.bars_per_second)
         due_ns = self._clock.monotonic_ns()

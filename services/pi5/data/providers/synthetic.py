@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from decimal import Decimal
 
 from pi5.data.providers.base import Book, BookLevel, History, Provider
@@ -88,7 +88,7 @@ class SyntheticProvider(Provider):
             )
         return SyntheticMarket(openings, self._settings.orders_per_second, self._clock.now_ns())
 
-    async def stream(self) -> AsyncIterator[MarketEvents]:
+    async def stream(self) -> AsyncGenerator[MarketEvents, None]:
         """Deliver the market's events as they happen."""
         market = self._market
         sent_ns = dict.fromkeys(market.markets, 0)

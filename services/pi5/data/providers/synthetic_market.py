@@ -20,6 +20,7 @@ from math import sqrt
 from random import Random
 
 import pi5_core
+
 from pi5.domain.instrument import Instrument
 from pi5.domain.market import Quote, Trade
 from pi5.domain.money import ZERO, from_ticks
@@ -47,7 +48,7 @@ class Step:
 
 @dataclass(slots=True)
 class Volume:
-    """Lots that went into the book and what became of them: in = resting + 2 × traded + out."""
+    """Lots that went into the book and what became of them: in = resting + 2 * traded + out."""
 
     submitted: int = 0
     traded: int = 0
