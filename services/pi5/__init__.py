@@ -1,1 +1,3 @@
 """The Pi5 Trading System: services, domain and command line."""
+
+__version__ = "0.1.0"

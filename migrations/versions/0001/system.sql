@@ -19,6 +19,7 @@ CREATE TABLE system.session (
     user_id       uuid NOT NULL REFERENCES system.users (id) ON DELETE CASCADE,
     refresh_hash  bytea NOT NULL UNIQUE,
     previous_hash bytea,
+    rotated_at    timestamptz,
     client        text NOT NULL DEFAULT '',
     address       text NOT NULL DEFAULT '',
     created_at    timestamptz NOT NULL DEFAULT now(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 import uuid
 from typing import Protocol
@@ -38,3 +39,8 @@ def new_id() -> str:
 def new_rng(seed: int | None = None) -> random.Random:
     """Return a random generator; seeded for reproducible runs."""
     return random.Random(seed)  # noqa: S311 - simulation, not secrets
+
+
+def new_secret() -> str:
+    """Return a random token of 256 bits from the system's generator, for sessions and set-up."""
+    return secrets.token_urlsafe(32)

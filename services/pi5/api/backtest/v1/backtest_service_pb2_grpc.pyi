@@ -40,7 +40,6 @@ class BacktestServiceStub:
 class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs strategies over history with the same engines that trade live."""
 
-    @_abc_1.abstractmethod
     def RunBacktest(
         self,
         request: _backtest_service_pb2.RunBacktestRequest,
@@ -48,7 +47,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.RunBacktestResponse]:
         """Starts a run and returns at once; watch it or ask for it."""
 
-    @_abc_1.abstractmethod
     def ListBacktests(
         self,
         request: _backtest_service_pb2.ListBacktestsRequest,
@@ -56,7 +54,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.ListBacktestsResponse]:
         """Runs, newest first."""
 
-    @_abc_1.abstractmethod
     def CompareBacktests(
         self,
         request: _backtest_service_pb2.CompareBacktestsRequest,
@@ -64,7 +61,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.CompareBacktestsResponse]:
         """Puts the figures of several runs side by side."""
 
-    @_abc_1.abstractmethod
     def GetBacktest(
         self,
         request: _backtest_service_pb2.GetBacktestRequest,
@@ -72,7 +68,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.GetBacktestResponse]:
         """One run."""
 
-    @_abc_1.abstractmethod
     def CancelBacktest(
         self,
         request: _backtest_service_pb2.CancelBacktestRequest,
@@ -80,7 +75,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.CancelBacktestResponse]:
         """Ends a run."""
 
-    @_abc_1.abstractmethod
     def DeleteBacktest(
         self,
         request: _backtest_service_pb2.DeleteBacktestRequest,
@@ -88,7 +82,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.DeleteBacktestResponse]:
         """Removes an ended run."""
 
-    @_abc_1.abstractmethod
     def WatchBacktest(
         self,
         request: _backtest_service_pb2.WatchBacktestRequest,
@@ -96,7 +89,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_backtest_service_pb2.WatchBacktestResponse]:
         """Progress of a run until it ends."""
 
-    @_abc_1.abstractmethod
     def GetBacktestReport(
         self,
         request: _backtest_service_pb2.GetBacktestReportRequest,
@@ -104,7 +96,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.GetBacktestReportResponse]:
         """A report of a run as one HTML page."""
 
-    @_abc_1.abstractmethod
     def CheckLookAhead(
         self,
         request: _backtest_service_pb2.CheckLookAheadRequest,
@@ -112,7 +103,6 @@ class BacktestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.CheckLookAheadResponse]:
         """Looks for look-ahead: runs with data cut off after each signal must give the same signals."""
 
-    @_abc_1.abstractmethod
     def ReplayDay(
         self,
         request: _backtest_service_pb2.ReplayDayRequest,
@@ -142,7 +132,6 @@ class OptimizationServiceStub:
 class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Searches for good parameters."""
 
-    @_abc_1.abstractmethod
     def RunOptimization(
         self,
         request: _backtest_service_pb2.RunOptimizationRequest,
@@ -150,7 +139,6 @@ class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.RunOptimizationResponse]:
         """Starts a search and returns at once."""
 
-    @_abc_1.abstractmethod
     def ListOptimizations(
         self,
         request: _backtest_service_pb2.ListOptimizationsRequest,
@@ -158,7 +146,6 @@ class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.ListOptimizationsResponse]:
         """Searches, newest first."""
 
-    @_abc_1.abstractmethod
     def GetOptimization(
         self,
         request: _backtest_service_pb2.GetOptimizationRequest,
@@ -166,7 +153,6 @@ class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.GetOptimizationResponse]:
         """One search."""
 
-    @_abc_1.abstractmethod
     def ListTrials(
         self,
         request: _backtest_service_pb2.ListTrialsRequest,
@@ -174,7 +160,6 @@ class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.ListTrialsResponse]:
         """Its trials, best first."""
 
-    @_abc_1.abstractmethod
     def CancelOptimization(
         self,
         request: _backtest_service_pb2.CancelOptimizationRequest,
@@ -182,7 +167,6 @@ class OptimizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backtest_service_pb2.CancelOptimizationResponse]:
         """Ends a search."""
 
-    @_abc_1.abstractmethod
     def WatchOptimization(
         self,
         request: _backtest_service_pb2.WatchOptimizationRequest,

@@ -56,7 +56,6 @@ class MarketDataServiceStub:
 class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     """Market data, live and stored."""
 
-    @_abc_1.abstractmethod
     def ListInstruments(
         self,
         request: _data_service_pb2.ListInstrumentsRequest,
@@ -64,7 +63,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListInstrumentsResponse]:
         """The instruments that are known."""
 
-    @_abc_1.abstractmethod
     def GetInstrument(
         self,
         request: _data_service_pb2.GetInstrumentRequest,
@@ -72,7 +70,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.GetInstrumentResponse]:
         """One instrument. NOT_FOUND with reason UNKNOWN_SYMBOL."""
 
-    @_abc_1.abstractmethod
     def ListBars(
         self,
         request: _data_service_pb2.ListBarsRequest,
@@ -80,7 +77,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListBarsResponse]:
         """Stored bars, oldest first."""
 
-    @_abc_1.abstractmethod
     def StreamBars(
         self,
         request: _data_service_pb2.StreamBarsRequest,
@@ -88,7 +84,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_data_service_pb2.StreamBarsResponse]:
         """Stored bars of any length of history as packed columns, in batches, oldest first."""
 
-    @_abc_1.abstractmethod
     def ListQuotes(
         self,
         request: _data_service_pb2.ListQuotesRequest,
@@ -96,7 +91,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListQuotesResponse]:
         """The newest quote of each symbol."""
 
-    @_abc_1.abstractmethod
     def GetBook(
         self,
         request: _data_service_pb2.GetBookRequest,
@@ -104,7 +98,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.GetBookResponse]:
         """The order book of a symbol."""
 
-    @_abc_1.abstractmethod
     def ListProviders(
         self,
         request: _data_service_pb2.ListProvidersRequest,
@@ -112,7 +105,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListProvidersResponse]:
         """The providers and how they are."""
 
-    @_abc_1.abstractmethod
     def ListQualityFindings(
         self,
         request: _data_service_pb2.ListQualityFindingsRequest,
@@ -120,7 +112,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListQualityFindingsResponse]:
         """Counts of bad rows by symbol, source and reason."""
 
-    @_abc_1.abstractmethod
     def ListQuarantinedRows(
         self,
         request: _data_service_pb2.ListQuarantinedRowsRequest,
@@ -128,7 +119,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListQuarantinedRowsResponse]:
         """The bad rows themselves, newest first."""
 
-    @_abc_1.abstractmethod
     def StreamMarketData(
         self,
         request: _data_service_pb2.StreamMarketDataRequest,
@@ -138,7 +128,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
         same epoch, else OUT_OF_RANGE with the oldest sequence.
         """
 
-    @_abc_1.abstractmethod
     def ImportBars(
         self,
         request: _data_service_pb2.ImportBarsRequest,
@@ -148,7 +137,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
         quarantined and returned, good rows are stored; a bar that is already there is left as it is.
         """
 
-    @_abc_1.abstractmethod
     def Backfill(
         self,
         request: _data_service_pb2.BackfillRequest,
@@ -156,7 +144,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.BackfillResponse]:
         """Fetches missing history from a provider."""
 
-    @_abc_1.abstractmethod
     def ListGaps(
         self,
         request: _data_service_pb2.ListGapsRequest,
@@ -164,7 +151,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.ListGapsResponse]:
         """Missing stretches of stored bars."""
 
-    @_abc_1.abstractmethod
     def StartReplay(
         self,
         request: _data_service_pb2.StartReplayRequest,
@@ -172,7 +158,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.StartReplayResponse]:
         """Plays stored bars as live data at a chosen speed."""
 
-    @_abc_1.abstractmethod
     def StopReplay(
         self,
         request: _data_service_pb2.StopReplayRequest,
@@ -180,7 +165,6 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_data_service_pb2.StopReplayResponse]:
         """Ends a replay."""
 
-    @_abc_1.abstractmethod
     def ListReplays(
         self,
         request: _data_service_pb2.ListReplaysRequest,

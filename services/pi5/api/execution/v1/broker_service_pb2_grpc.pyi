@@ -40,7 +40,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     service, put its address into the configuration, and orders are routed to it.
     """
 
-    @_abc_1.abstractmethod
     def DescribeBroker(
         self,
         request: _broker_service_pb2.DescribeBrokerRequest,
@@ -48,7 +47,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.DescribeBrokerResponse]:
         """What the broker promises."""
 
-    @_abc_1.abstractmethod
     def PlaceOrder(
         self,
         request: _broker_service_pb2.PlaceOrderRequest,
@@ -56,7 +54,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.PlaceOrderResponse]:
         """Places an order. A business refusal is an answer; any error means its fate is unknown."""
 
-    @_abc_1.abstractmethod
     def CancelPlacedOrder(
         self,
         request: _broker_service_pb2.CancelPlacedOrderRequest,
@@ -64,7 +61,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.CancelPlacedOrderResponse]:
         """Asks for a cancel; the outcome comes as a report."""
 
-    @_abc_1.abstractmethod
     def LookUpOrder(
         self,
         request: _broker_service_pb2.LookUpOrderRequest,
@@ -72,7 +68,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.LookUpOrderResponse]:
         """Looks an order up by client id."""
 
-    @_abc_1.abstractmethod
     def ListOpenOrders(
         self,
         request: _broker_service_pb2.ListOpenOrdersRequest,
@@ -80,7 +75,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.ListOpenOrdersResponse]:
         """Working orders."""
 
-    @_abc_1.abstractmethod
     def ListExecutions(
         self,
         request: _broker_service_pb2.ListExecutionsRequest,
@@ -88,7 +82,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.ListExecutionsResponse]:
         """Executions since a time."""
 
-    @_abc_1.abstractmethod
     def GetBrokerAccount(
         self,
         request: _broker_service_pb2.GetBrokerAccountRequest,
@@ -96,7 +89,6 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_broker_service_pb2.GetBrokerAccountResponse]:
         """Cash and positions."""
 
-    @_abc_1.abstractmethod
     def StreamReports(
         self,
         request: _broker_service_pb2.StreamReportsRequest,

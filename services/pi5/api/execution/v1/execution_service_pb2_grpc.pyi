@@ -50,7 +50,6 @@ class ExecutionServiceStub:
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one door for orders."""
 
-    @_abc_1.abstractmethod
     def SubmitOrder(
         self,
         request: _execution_service_pb2.SubmitOrderRequest,
@@ -60,7 +59,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         other terms it is ALREADY_EXISTS. A refusal by risk is an order with status rejected.
         """
 
-    @_abc_1.abstractmethod
     def SubmitSignals(
         self,
         request_iterator: _abc.AsyncIterator[_execution_service_pb2.SubmitSignalsRequest],
@@ -68,7 +66,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_execution_service_pb2.SubmitSignalsResponse]:
         """Takes signals of strategies over one long-lived stream and answers each with what became of it."""
 
-    @_abc_1.abstractmethod
     def ListOrders(
         self,
         request: _execution_service_pb2.ListOrdersRequest,
@@ -76,7 +73,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListOrdersResponse]:
         """Orders, newest first."""
 
-    @_abc_1.abstractmethod
     def ListFills(
         self,
         request: _execution_service_pb2.ListFillsRequest,
@@ -84,7 +80,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListFillsResponse]:
         """Fills, newest first."""
 
-    @_abc_1.abstractmethod
     def GetOrder(
         self,
         request: _execution_service_pb2.GetOrderRequest,
@@ -92,7 +87,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.GetOrderResponse]:
         """One order by its id or its client order id."""
 
-    @_abc_1.abstractmethod
     def ListOrderEvents(
         self,
         request: _execution_service_pb2.ListOrderEventsRequest,
@@ -100,7 +94,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListOrderEventsResponse]:
         """The life of one order, oldest first."""
 
-    @_abc_1.abstractmethod
     def ReplaceOrder(
         self,
         request: _execution_service_pb2.ReplaceOrderRequest,
@@ -108,7 +101,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ReplaceOrderResponse]:
         """Replaces a working order by one with another quantity or price."""
 
-    @_abc_1.abstractmethod
     def CancelOrder(
         self,
         request: _execution_service_pb2.CancelOrderRequest,
@@ -116,7 +108,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.CancelOrderResponse]:
         """Asks the broker to cancel a working order. Canceling a closed one is FAILED_PRECONDITION."""
 
-    @_abc_1.abstractmethod
     def CancelAllOrders(
         self,
         request: _execution_service_pb2.CancelAllOrdersRequest,
@@ -124,7 +115,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.CancelAllOrdersResponse]:
         """Asks the brokers to cancel all working orders."""
 
-    @_abc_1.abstractmethod
     def FlattenAll(
         self,
         request: _execution_service_pb2.FlattenAllRequest,
@@ -132,7 +122,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.FlattenAllResponse]:
         """Closes all positions at the market."""
 
-    @_abc_1.abstractmethod
     def StreamOrderEvents(
         self,
         request: _execution_service_pb2.StreamOrderEventsRequest,
@@ -140,7 +129,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_execution_service_pb2.StreamOrderEventsResponse]:
         """The order log from a sequence on, then as it grows. Nothing is ever left out."""
 
-    @_abc_1.abstractmethod
     def ListBrokers(
         self,
         request: _execution_service_pb2.ListBrokersRequest,
@@ -148,7 +136,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListBrokersResponse]:
         """The brokers and how they are."""
 
-    @_abc_1.abstractmethod
     def Reconcile(
         self,
         request: _execution_service_pb2.ReconcileRequest,
@@ -156,7 +143,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ReconcileResponse]:
         """Compares orders and fills with a broker now."""
 
-    @_abc_1.abstractmethod
     def ListDiscrepancies(
         self,
         request: _execution_service_pb2.ListDiscrepanciesRequest,

@@ -38,7 +38,6 @@ class PortfolioServiceStub:
 class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     """What is held and what it is worth. Built from the order log alone."""
 
-    @_abc_1.abstractmethod
     def GetSummary(
         self,
         request: _portfolio_service_pb2.GetSummaryRequest,
@@ -46,7 +45,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.GetSummaryResponse]:
         """Equity, cash and the rest in short."""
 
-    @_abc_1.abstractmethod
     def ListPositions(
         self,
         request: _portfolio_service_pb2.ListPositionsRequest,
@@ -54,7 +52,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.ListPositionsResponse]:
         """Positions by strategy and symbol."""
 
-    @_abc_1.abstractmethod
     def GetPerformance(
         self,
         request: _portfolio_service_pb2.GetPerformanceRequest,
@@ -62,7 +59,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.GetPerformanceResponse]:
         """Figures of performance."""
 
-    @_abc_1.abstractmethod
     def ListEquity(
         self,
         request: _portfolio_service_pb2.ListEquityRequest,
@@ -70,7 +66,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.ListEquityResponse]:
         """The equity curve, oldest first, thinned to the number of points asked for."""
 
-    @_abc_1.abstractmethod
     def ListClosedTrades(
         self,
         request: _portfolio_service_pb2.ListClosedTradesRequest,
@@ -78,7 +73,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.ListClosedTradesResponse]:
         """The journal of closed trades, newest first."""
 
-    @_abc_1.abstractmethod
     def ListAttribution(
         self,
         request: _portfolio_service_pb2.ListAttributionRequest,
@@ -86,7 +80,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.ListAttributionResponse]:
         """Profit and loss by strategy, symbol or period; the rows add up to the account."""
 
-    @_abc_1.abstractmethod
     def GetReport(
         self,
         request: _portfolio_service_pb2.GetReportRequest,
@@ -94,7 +87,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_portfolio_service_pb2.GetReportResponse]:
         """A report of a day or month as HTML or CSV."""
 
-    @_abc_1.abstractmethod
     def StreamPortfolio(
         self,
         request: _portfolio_service_pb2.StreamPortfolioRequest,
@@ -102,7 +94,6 @@ class PortfolioServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_portfolio_service_pb2.StreamPortfolioResponse]:
         """Summary and positions now and at every change, at most ten times a second."""
 
-    @_abc_1.abstractmethod
     def VerifyPortfolio(
         self,
         request: _portfolio_service_pb2.VerifyPortfolioRequest,

@@ -48,7 +48,6 @@ class RiskServiceStub:
 class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one gate that every order passes, and the switches that stop trading."""
 
-    @_abc_1.abstractmethod
     def Evaluate(
         self,
         request: _risk_service_pb2.EvaluateRequest,
@@ -58,7 +57,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
         answers with the decision. Only execution calls it.
         """
 
-    @_abc_1.abstractmethod
     def EvaluateStream(
         self,
         request_iterator: _abc.AsyncIterator[_risk_service_pb2.EvaluateStreamRequest],
@@ -66,7 +64,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_risk_service_pb2.EvaluateStreamResponse]:
         """Evaluate over one long-lived stream; answers carry the evaluation_id and may come in any order."""
 
-    @_abc_1.abstractmethod
     def CheckOrder(
         self,
         request: _risk_service_pb2.CheckOrderRequest,
@@ -74,7 +71,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.CheckOrderResponse]:
         """What the decision would be; reserves nothing and stores nothing."""
 
-    @_abc_1.abstractmethod
     def ListLimits(
         self,
         request: _risk_service_pb2.ListLimitsRequest,
@@ -82,7 +78,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.ListLimitsResponse]:
         """Limits of every scope."""
 
-    @_abc_1.abstractmethod
     def UpdateLimits(
         self,
         request: _risk_service_pb2.UpdateLimitsRequest,
@@ -90,7 +85,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.UpdateLimitsResponse]:
         """Changes the limits of a scope."""
 
-    @_abc_1.abstractmethod
     def ListLimitChanges(
         self,
         request: _risk_service_pb2.ListLimitChangesRequest,
@@ -98,7 +92,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.ListLimitChangesResponse]:
         """Changes of limits, newest first."""
 
-    @_abc_1.abstractmethod
     def ListDecisions(
         self,
         request: _risk_service_pb2.ListDecisionsRequest,
@@ -106,7 +99,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.ListDecisionsResponse]:
         """Decisions, newest first."""
 
-    @_abc_1.abstractmethod
     def GetDecision(
         self,
         request: _risk_service_pb2.GetDecisionRequest,
@@ -114,7 +106,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.GetDecisionResponse]:
         """One decision."""
 
-    @_abc_1.abstractmethod
     def GetRiskState(
         self,
         request: _risk_service_pb2.GetRiskStateRequest,
@@ -122,7 +113,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.GetRiskStateResponse]:
         """Trading mode, use of the limits, protections."""
 
-    @_abc_1.abstractmethod
     def StreamRiskState(
         self,
         request: _risk_service_pb2.StreamRiskStateRequest,
@@ -130,7 +120,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_risk_service_pb2.StreamRiskStateResponse]:
         """The state now and at every change."""
 
-    @_abc_1.abstractmethod
     def Halt(
         self,
         request: _risk_service_pb2.HaltRequest,
@@ -138,7 +127,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.HaltResponse]:
         """Stops all trading: no new orders, working ones are canceled. Lasts until resumed."""
 
-    @_abc_1.abstractmethod
     def Reduce(
         self,
         request: _risk_service_pb2.ReduceRequest,
@@ -146,7 +134,6 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_risk_service_pb2.ReduceResponse]:
         """Allows only orders that make positions smaller."""
 
-    @_abc_1.abstractmethod
     def Resume(
         self,
         request: _risk_service_pb2.ResumeRequest,

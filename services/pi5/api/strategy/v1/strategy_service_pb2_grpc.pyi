@@ -46,7 +46,6 @@ class StrategyServiceStub:
 class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Strategies: create, run, watch."""
 
-    @_abc_1.abstractmethod
     def ListStrategyTypes(
         self,
         request: _strategy_service_pb2.ListStrategyTypesRequest,
@@ -54,7 +53,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.ListStrategyTypesResponse]:
         """The plug-ins found, with their parameters."""
 
-    @_abc_1.abstractmethod
     def ReloadStrategyTypes(
         self,
         request: _strategy_service_pb2.ReloadStrategyTypesRequest,
@@ -62,7 +60,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.ReloadStrategyTypesResponse]:
         """Looks for plug-ins again; running strategies go on undisturbed."""
 
-    @_abc_1.abstractmethod
     def ListStrategies(
         self,
         request: _strategy_service_pb2.ListStrategiesRequest,
@@ -70,7 +67,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.ListStrategiesResponse]:
         """All strategies."""
 
-    @_abc_1.abstractmethod
     def GetStrategy(
         self,
         request: _strategy_service_pb2.GetStrategyRequest,
@@ -78,7 +74,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.GetStrategyResponse]:
         """One strategy."""
 
-    @_abc_1.abstractmethod
     def CreateStrategy(
         self,
         request: _strategy_service_pb2.CreateStrategyRequest,
@@ -86,7 +81,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.CreateStrategyResponse]:
         """Creates a strategy; it is stopped until started."""
 
-    @_abc_1.abstractmethod
     def UpdateStrategy(
         self,
         request: _strategy_service_pb2.UpdateStrategyRequest,
@@ -94,7 +88,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.UpdateStrategyResponse]:
         """Changes symbols, parameters or the enabled flag, also while it runs."""
 
-    @_abc_1.abstractmethod
     def DeleteStrategy(
         self,
         request: _strategy_service_pb2.DeleteStrategyRequest,
@@ -102,7 +95,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.DeleteStrategyResponse]:
         """Removes a stopped strategy."""
 
-    @_abc_1.abstractmethod
     def StartStrategy(
         self,
         request: _strategy_service_pb2.StartStrategyRequest,
@@ -110,7 +102,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.StartStrategyResponse]:
         """Starts a strategy: warms up, then trades. Starting a running one changes nothing."""
 
-    @_abc_1.abstractmethod
     def StopStrategy(
         self,
         request: _strategy_service_pb2.StopStrategyRequest,
@@ -118,7 +109,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.StopStrategyResponse]:
         """Stops a strategy; its positions and working orders stay."""
 
-    @_abc_1.abstractmethod
     def PauseStrategy(
         self,
         request: _strategy_service_pb2.PauseStrategyRequest,
@@ -126,7 +116,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.PauseStrategyResponse]:
         """Keeps a strategy watching without giving signals."""
 
-    @_abc_1.abstractmethod
     def GetStrategyPerformance(
         self,
         request: _strategy_service_pb2.GetStrategyPerformanceRequest,
@@ -134,7 +123,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.GetStrategyPerformanceResponse]:
         """How a strategy has done."""
 
-    @_abc_1.abstractmethod
     def ListSignals(
         self,
         request: _strategy_service_pb2.ListSignalsRequest,
@@ -142,7 +130,6 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_strategy_service_pb2.ListSignalsResponse]:
         """Signals with what became of each, newest first."""
 
-    @_abc_1.abstractmethod
     def StreamSignals(
         self,
         request: _strategy_service_pb2.StreamSignalsRequest,

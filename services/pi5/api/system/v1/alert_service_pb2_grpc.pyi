@@ -28,7 +28,6 @@ class AlertServiceStub:
 class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells people."""
 
-    @_abc_1.abstractmethod
     def ListAlerts(
         self,
         request: _alert_service_pb2.ListAlertsRequest,
@@ -36,7 +35,6 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_alert_service_pb2.ListAlertsResponse]:
         """Alerts, newest first."""
 
-    @_abc_1.abstractmethod
     def RaiseAlert(
         self,
         request: _alert_service_pb2.RaiseAlertRequest,
@@ -44,7 +42,6 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_alert_service_pb2.RaiseAlertResponse]:
         """Takes an alert from a service."""
 
-    @_abc_1.abstractmethod
     def AcknowledgeAlert(
         self,
         request: _alert_service_pb2.AcknowledgeAlertRequest,
@@ -52,7 +49,6 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_alert_service_pb2.AcknowledgeAlertResponse]:
         """Ends the repeats of an alert."""
 
-    @_abc_1.abstractmethod
     def TestAlertChannel(
         self,
         request: _alert_service_pb2.TestAlertChannelRequest,

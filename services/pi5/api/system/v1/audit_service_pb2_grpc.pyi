@@ -32,7 +32,6 @@ class AuditServiceStub:
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """What happened, who did it."""
 
-    @_abc_1.abstractmethod
     def ListSystemEvents(
         self,
         request: _audit_service_pb2.ListSystemEventsRequest,
@@ -40,7 +39,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_service_pb2.ListSystemEventsResponse]:
         """System events, newest first."""
 
-    @_abc_1.abstractmethod
     def StreamSystemEvents(
         self,
         request: _audit_service_pb2.StreamSystemEventsRequest,
@@ -48,7 +46,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_audit_service_pb2.StreamSystemEventsResponse]:
         """System events as they come."""
 
-    @_abc_1.abstractmethod
     def RecordSystemEvent(
         self,
         request: _audit_service_pb2.RecordSystemEventRequest,
@@ -56,7 +53,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_service_pb2.RecordSystemEventResponse]:
         """Takes an event from a service."""
 
-    @_abc_1.abstractmethod
     def ListAuditEntries(
         self,
         request: _audit_service_pb2.ListAuditEntriesRequest,
@@ -64,7 +60,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_service_pb2.ListAuditEntriesResponse]:
         """The audit log, newest first."""
 
-    @_abc_1.abstractmethod
     def RecordAuditEntry(
         self,
         request: _audit_service_pb2.RecordAuditEntryRequest,
@@ -72,7 +67,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_service_pb2.RecordAuditEntryResponse]:
         """Takes an entry from a service."""
 
-    @_abc_1.abstractmethod
     def VerifyAudit(
         self,
         request: _audit_service_pb2.VerifyAuditRequest,

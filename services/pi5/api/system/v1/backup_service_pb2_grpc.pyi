@@ -28,7 +28,6 @@ class BackupServiceStub:
 class BackupServiceServicer(metaclass=_abc_1.ABCMeta):
     """Backups of the database and the settings."""
 
-    @_abc_1.abstractmethod
     def ListBackups(
         self,
         request: _backup_service_pb2.ListBackupsRequest,
@@ -36,7 +35,6 @@ class BackupServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backup_service_pb2.ListBackupsResponse]:
         """Backups, newest first."""
 
-    @_abc_1.abstractmethod
     def CreateBackup(
         self,
         request: _backup_service_pb2.CreateBackupRequest,
@@ -44,7 +42,6 @@ class BackupServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backup_service_pb2.CreateBackupResponse]:
         """Makes a backup now."""
 
-    @_abc_1.abstractmethod
     def VerifyBackup(
         self,
         request: _backup_service_pb2.VerifyBackupRequest,
@@ -52,7 +49,6 @@ class BackupServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_backup_service_pb2.VerifyBackupResponse]:
         """Restores a backup beside the system and compares it."""
 
-    @_abc_1.abstractmethod
     def RestoreBackup(
         self,
         request: _backup_service_pb2.RestoreBackupRequest,

@@ -32,7 +32,6 @@ class ConfigServiceStub:
 class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     """Settings and secrets."""
 
-    @_abc_1.abstractmethod
     def GetConfig(
         self,
         request: _config_service_pb2.GetConfigRequest,
@@ -40,7 +39,6 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_config_service_pb2.GetConfigResponse]:
         """All settings with their sources."""
 
-    @_abc_1.abstractmethod
     def UpdateConfig(
         self,
         request: _config_service_pb2.UpdateConfigRequest,
@@ -48,7 +46,6 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_config_service_pb2.UpdateConfigResponse]:
         """Changes settings that can be changed while the system runs."""
 
-    @_abc_1.abstractmethod
     def ListConfigChanges(
         self,
         request: _config_service_pb2.ListConfigChangesRequest,
@@ -56,7 +53,6 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_config_service_pb2.ListConfigChangesResponse]:
         """Changes, newest first."""
 
-    @_abc_1.abstractmethod
     def ListSecrets(
         self,
         request: _config_service_pb2.ListSecretsRequest,
@@ -64,7 +60,6 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_config_service_pb2.ListSecretsResponse]:
         """Names of the stored secrets."""
 
-    @_abc_1.abstractmethod
     def StoreSecret(
         self,
         request: _config_service_pb2.StoreSecretRequest,
@@ -72,7 +67,6 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_config_service_pb2.StoreSecretResponse]:
         """Stores a secret, encrypted."""
 
-    @_abc_1.abstractmethod
     def DeleteSecret(
         self,
         request: _config_service_pb2.DeleteSecretRequest,

@@ -26,7 +26,6 @@ class HealthServiceStub:
 class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
     """How the system is."""
 
-    @_abc_1.abstractmethod
     def GetHealth(
         self,
         request: _health_service_pb2.GetHealthRequest,
@@ -34,7 +33,6 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_health_service_pb2.GetHealthResponse]:
         """How each service and store is."""
 
-    @_abc_1.abstractmethod
     def GetStatus(
         self,
         request: _health_service_pb2.GetStatusRequest,
@@ -42,7 +40,6 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_health_service_pb2.GetStatusResponse]:
         """Version, uptime, mode and totals."""
 
-    @_abc_1.abstractmethod
     def ListCircuitBreakers(
         self,
         request: _health_service_pb2.ListCircuitBreakersRequest,

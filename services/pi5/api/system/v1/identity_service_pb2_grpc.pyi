@@ -58,7 +58,6 @@ class IdentityServiceStub:
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who may do what."""
 
-    @_abc_1.abstractmethod
     def SetUpAdmin(
         self,
         request: _identity_service_pb2.SetUpAdminRequest,
@@ -66,7 +65,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.SetUpAdminResponse]:
         """Creates the first admin with the one-time set-up token. FAILED_PRECONDITION once there is one."""
 
-    @_abc_1.abstractmethod
     def GetSetUpState(
         self,
         request: _identity_service_pb2.GetSetUpStateRequest,
@@ -74,7 +72,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.GetSetUpStateResponse]:
         """Whether the first admin is still to be created."""
 
-    @_abc_1.abstractmethod
     def Login(
         self,
         request: _identity_service_pb2.LoginRequest,
@@ -82,7 +79,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.LoginResponse]:
         """Signs in. UNAUTHENTICATED for a wrong name or password alike; RESOURCE_EXHAUSTED while locked out."""
 
-    @_abc_1.abstractmethod
     def RefreshTokens(
         self,
         request: _identity_service_pb2.RefreshTokensRequest,
@@ -90,7 +86,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.RefreshTokensResponse]:
         """Gives a new pair for a refresh token; each is good once, and using one twice ends the session."""
 
-    @_abc_1.abstractmethod
     def Logout(
         self,
         request: _identity_service_pb2.LogoutRequest,
@@ -98,7 +93,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.LogoutResponse]:
         """Ends the session."""
 
-    @_abc_1.abstractmethod
     def GetCurrentUser(
         self,
         request: _identity_service_pb2.GetCurrentUserRequest,
@@ -106,7 +100,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.GetCurrentUserResponse]:
         """Who is signed in."""
 
-    @_abc_1.abstractmethod
     def ChangePassword(
         self,
         request: _identity_service_pb2.ChangePasswordRequest,
@@ -114,7 +107,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.ChangePasswordResponse]:
         """Changes the caller's password and ends all other sessions."""
 
-    @_abc_1.abstractmethod
     def CreateWebSocketTicket(
         self,
         request: _identity_service_pb2.CreateWebSocketTicketRequest,
@@ -122,7 +114,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.CreateWebSocketTicketResponse]:
         """Gives a ticket that opens one WebSocket within 30 seconds."""
 
-    @_abc_1.abstractmethod
     def ListUsers(
         self,
         request: _identity_service_pb2.ListUsersRequest,
@@ -130,7 +121,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.ListUsersResponse]:
         """All users."""
 
-    @_abc_1.abstractmethod
     def CreateUser(
         self,
         request: _identity_service_pb2.CreateUserRequest,
@@ -138,7 +128,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.CreateUserResponse]:
         """Creates a user."""
 
-    @_abc_1.abstractmethod
     def UpdateUser(
         self,
         request: _identity_service_pb2.UpdateUserRequest,
@@ -146,7 +135,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.UpdateUserResponse]:
         """Changes role, password or the disabled flag."""
 
-    @_abc_1.abstractmethod
     def DeleteUser(
         self,
         request: _identity_service_pb2.DeleteUserRequest,
@@ -154,7 +142,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.DeleteUserResponse]:
         """Removes a user; the last admin stays."""
 
-    @_abc_1.abstractmethod
     def EnrollTotp(
         self,
         request: _identity_service_pb2.EnrollTotpRequest,
@@ -162,7 +149,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.EnrollTotpResponse]:
         """Begins the set-up of one-time codes."""
 
-    @_abc_1.abstractmethod
     def ConfirmTotp(
         self,
         request: _identity_service_pb2.ConfirmTotpRequest,
@@ -170,7 +156,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.ConfirmTotpResponse]:
         """Ends the set-up of one-time codes with a first code."""
 
-    @_abc_1.abstractmethod
     def ListSessions(
         self,
         request: _identity_service_pb2.ListSessionsRequest,
@@ -178,7 +163,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.ListSessionsResponse]:
         """The caller's sessions."""
 
-    @_abc_1.abstractmethod
     def RevokeSession(
         self,
         request: _identity_service_pb2.RevokeSessionRequest,
@@ -186,7 +170,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.RevokeSessionResponse]:
         """Ends one of the caller's sessions."""
 
-    @_abc_1.abstractmethod
     def ListApiTokens(
         self,
         request: _identity_service_pb2.ListApiTokensRequest,
@@ -194,7 +177,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.ListApiTokensResponse]:
         """Tokens for programs."""
 
-    @_abc_1.abstractmethod
     def CreateApiToken(
         self,
         request: _identity_service_pb2.CreateApiTokenRequest,
@@ -202,7 +184,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_service_pb2.CreateApiTokenResponse]:
         """Creates a token for a program."""
 
-    @_abc_1.abstractmethod
     def RevokeApiToken(
         self,
         request: _identity_service_pb2.RevokeApiTokenRequest,

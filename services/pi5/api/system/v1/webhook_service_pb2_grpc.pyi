@@ -30,7 +30,6 @@ class WebhookServiceStub:
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells programs."""
 
-    @_abc_1.abstractmethod
     def ListWebhooks(
         self,
         request: _webhook_service_pb2.ListWebhooksRequest,
@@ -38,7 +37,6 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_webhook_service_pb2.ListWebhooksResponse]:
         """All webhooks."""
 
-    @_abc_1.abstractmethod
     def CreateWebhook(
         self,
         request: _webhook_service_pb2.CreateWebhookRequest,
@@ -46,7 +44,6 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]:
         """Creates a webhook; the signing secret is shown only now."""
 
-    @_abc_1.abstractmethod
     def DeleteWebhook(
         self,
         request: _webhook_service_pb2.DeleteWebhookRequest,
@@ -54,7 +51,6 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_webhook_service_pb2.DeleteWebhookResponse]:
         """Removes a webhook."""
 
-    @_abc_1.abstractmethod
     def ListDeliveries(
         self,
         request: _webhook_service_pb2.ListDeliveriesRequest,
@@ -62,7 +58,6 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_webhook_service_pb2.ListDeliveriesResponse]:
         """Deliveries, newest first."""
 
-    @_abc_1.abstractmethod
     def RedriveDelivery(
         self,
         request: _webhook_service_pb2.RedriveDeliveryRequest,
