@@ -47,10 +47,12 @@ async def identity(dsn: str) -> AsyncIterator[SimpleNamespace]:
     store, records = IdentityStore(pool), Records(pool, clock, get_logger("test"))
     issuer = TokenIssuer(b"k" * 64, clock)
     service = IdentityServicer(store, Passwords(), issuer, clock, records)
-    yield SimpleNamespace(
-        service=service, store=store, records=records, clock=clock, pool=pool, issuer=issuer
-    )
-    await pool.close()
+    try:
+        yield SimpleNamespace(
+            service=service, store=store, records=records, clock=clock, pool=pool, issuer=issuer
+        )
+    finally:
+        await pool.close()
 
 
 async def admin(world, name: str = "ada"):
@@ -149,7 +151,7 @@ async def test_tampering_with_the_audit_log_shows(database: str) -> None:
         for number in range(20):
             await world.records.audit("ada", "test", str(number), "ok", {"n": str(number)})
         assert (await world.records.verify_audit()).first_broken == 0
-        connection = await asyncpg.connect(database)
+        connection = await asyncpg.connect(database, server_settings={"search_path": "system"})
         for statement, broken in (
             ("UPDATE system.audit SET outcome = 'no' WHERE sequence = 7", 7),
             ("DELETE FROM system.audit WHERE sequence = 9", 9),
