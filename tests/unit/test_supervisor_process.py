@@ -58,7 +58,7 @@ async def test_a_killed_service_is_started_again():
 async def test_the_fault_a_service_names_is_known():
     """The last line of the form "error CODE: sentence" tells why a service ended."""
     async with Child("import sys; sys.exit('error PORT_TAKEN: port 1 is taken')") as child:
-        await child.until(lambda c: c.service.fault and not c.service.running)
+        await child.until(lambda c: c.service.fault)
         assert child.service.fault == "PORT_TAKEN: port 1 is taken"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
@@ -27,6 +28,8 @@ _SHOWN_LEVELS = {"warning", "error", "critical"}
 # Said already by position, or of use in the file only.
 _HIDDEN_FIELDS = {"event", "level", "timestamp", "service", "exception", "correlation_id"}
 _VALUE_WIDTH = 200
+# A dotted class, or a plain one that ends as errors do; not PostgreSQL's "HINT:" below it.
+_EXCEPTION = re.compile(r"(?:[a-z_]\w*\.)+\w+(?::|$)|\w+(?:Error|Exception)(?::|$)")
 
 
 class LogFile:
@@ -163,9 +166,21 @@ def human(service: str, record: Mapping[str, Any]) -> str:
         for key, value in record.items()
         if key not in _HIDDEN_FIELDS and value not in ("", None)
     ]
-    error = str(record.get("exception", "")).strip().splitlines()[-1:]
-    detail = f" ({', '.join([*fields, *error])})" if fields or error else ""
+    if exception := record.get("exception"):
+        fields.append(_short(name_exception(str(exception))))
+    detail = f" ({', '.join(fields)})" if fields else ""
     return f"{time} {service:<10} {_short(record.get('event', ''))}{detail}"
+
+
+def name_exception(traceback: str) -> str:
+    r"""Return the line of a traceback that names the exception.
+
+    >>> name_exception("Traceback\n  File x\nasyncpg.DataError: no\nHINT:  cast it")
+    'asyncpg.DataError: no'
+    """
+    lines = traceback.strip().splitlines()
+    named = [line for line in lines if _EXCEPTION.match(line)]
+    return (named or lines or [""])[-1]
 
 
 def _short(value: Any) -> str:

@@ -92,7 +92,7 @@ class Supervisor:
         patience_ns = self._clock.monotonic_ns() + int(_START_PATIENCE_S * 1e9)
         while waiting and not self._stopping.is_set():
             for service in waiting:
-                if service.fault and not service.running:
+                if service.fault:
                     code, _, sentence = service.fault.partition(": ")
                     raise Fault(code, f"{service.name}: {sentence}")
             for service in await self._ready(waiting):

@@ -42,11 +42,12 @@ class ServiceProcess:
     ) -> None:
         self.name = name
         self.state = ServiceState()
-        self.fault = ""  # the named fault ("CODE: sentence") that its last life ended with
+        self.fault = ""  # the last named fault ("CODE: sentence") that a life of it ended with
         self._command = tuple(command) or (sys.executable, "-m", "pi5.serve", name)
         self._clock = clock
         self._take_line = take_line
         self._changed = changed
+        self._last_words = ""
         self._process: Process | None = None
         self._delay = RestartDelay()
         self._stopping = asyncio.Event()
@@ -67,7 +68,7 @@ class ServiceProcess:
             lived_s = (self._clock.monotonic_ns() - begin_ns) / 1e9
             wait_s = self._delay.after(lived_s)
             self._set(state="waiting")
-            reason = self.fault or self.state.last_exit
+            reason = f"{self.state.last_exit}: {self._last_words}".removesuffix(": ")
             self._log.error("ended, starting it again", reason=reason, after_s=wait_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait_s)
@@ -92,7 +93,7 @@ class ServiceProcess:
 
     async def _live(self) -> None:
         """Run the process once, to its end."""
-        self.fault = ""
+        self._last_words = ""
         # A pipe of our own: asyncio's would make `wait` depend on grandchildren that hold it open.
         read_end, write_end = os.pipe()
         try:
@@ -137,8 +138,10 @@ class ServiceProcess:
         try:
             while line := await _line(reader):
                 text = line.decode("utf-8", errors="replace").rstrip()
+                if text and not text.startswith("{"):
+                    self._last_words = text.removeprefix("error ")
                 if text.startswith("error "):
-                    self.fault = text.removeprefix("error ")
+                    self.fault = self._last_words
                 self._take_line(text)
         finally:
             transport.close()
