@@ -18,6 +18,7 @@ def register(suite: Any) -> None:
     """Add our contenders to the suite with this title."""
     {
         "order book": _order_book,
+        "indicators": _indicators,
     }[suite.title](suite)
 
 
@@ -138,3 +139,60 @@ def _order_book(suite: Any) -> None:
             return {"fills": len(result.price), "volume": volume, "notional": notional}
 
         return core.MatchingEngine, run, check
+
+
+# ---------------------------------------------------------------------------- indicators
+def _indicator_table(core: Any) -> dict[str, tuple[str, Any, Any, bool]]:
+    """Fields, array function, class with its parameters, and whether there are several lines."""
+    return {
+        "sma": ("c", lambda c: core.sma(c, 20), lambda: core.Sma(20), False),
+        "ema": ("c", lambda c: core.ema(c, 20), lambda: core.Ema(20), False),
+        "rsi": ("c", lambda c: core.rsi(c, 14), lambda: core.Rsi(14), False),
+        "macd": ("c", lambda c: core.macd(c, 12, 26, 9), lambda: core.Macd(12, 26, 9), True),
+        "bbands": ("c", lambda c: core.bollinger(c, 20, 2.0), lambda: core.Bollinger(20), True),
+        "atr": ("hlc", lambda *bar: core.atr(*bar, 14), lambda: core.Atr(14), False),
+        "adx": ("hlc", lambda *bar: core.adx(*bar, 14), lambda: core.Adx(14), False),
+        "stoch": (
+            "hlc",
+            lambda *bar: core.stochastic(*bar, 14, 3, 3),
+            lambda: core.Stochastic(14, 3, 3),
+            True,
+        ),
+        "vwap": ("hlcv", core.vwap, core.Vwap, False),
+    }
+
+
+def _indicators(suite: Any) -> None:
+    import sys
+
+    check = sys.modules["__main__"].check
+    for name in ("sma", "ema", "rsi", "macd", "bbands", "atr", "adx", "stoch", "vwap"):
+        _indicator(suite, name, check)
+
+
+def _indicator(suite: Any, name: str, check: Any) -> None:
+    @suite.contender(NAME, f"batch-{name}", needs=NEEDS)
+    def batch(data: dict[str, np.ndarray]) -> Any:
+        import pi5_core as core
+
+        fields, function, _, several = _indicator_table(core)[name]
+        columns = [data[field] for field in fields]
+        verify = check(name, data)
+        line = (lambda result: result[0]) if several else (lambda result: result)
+        return (lambda: None), (lambda _: function(*columns)), lambda result: verify(line(result))
+
+    @suite.contender(NAME, f"inc-{name}", needs=NEEDS)
+    def single(data: dict[str, np.ndarray]) -> Any:
+        import pi5_core as core
+
+        fields, _, make, several = _indicator_table(core)[name]
+        rows = [data[field].tolist() for field in fields]
+
+        def run(update: Any) -> list[float]:
+            if len(rows) == 1:
+                out = [update(x) for x in rows[0]]
+            else:
+                out = [update(*x) for x in zip(*rows, strict=True)]
+            return [x[0] for x in out] if several else out
+
+        return (lambda: make().update), run, check(name, data)

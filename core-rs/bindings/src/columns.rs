@@ -74,13 +74,28 @@ pub fn same_length(lengths: &[usize]) -> PyResult<()> {
     Ok(())
 }
 
-/// A new array, filled by a function that gets its memory.
-pub fn build<'py, T: Element + Default>(
+/// Element types for which every bit pattern is a value.
+pub trait Plain: Element + Copy {}
+impl Plain for f64 {}
+impl Plain for i64 {}
+impl Plain for u64 {}
+impl Plain for u8 {}
+
+/// A new array that the caller has to fill completely. Zeroing it first would cost as much as
+/// filling it.
+pub fn uninitialized<T: Plain>(py: Python<'_>, length: usize) -> Bound<'_, PyArray1<T>> {
+    // SAFETY: the elements own nothing and are valid whatever their bits; nobody else can see
+    // the array before the caller has filled it.
+    unsafe { PyArray1::<T>::new(py, length, false) }
+}
+
+/// A new array, filled by a function that gets its memory and writes all of it.
+pub fn build<'py, T: Plain>(
     py: Python<'py>,
     length: usize,
     fill: impl FnOnce(&mut [T]),
 ) -> Bound<'py, PyArray1<T>> {
-    let array = PyArray1::<T>::zeros(py, length, false);
+    let array = uninitialized(py, length);
     debug_assert_eq!(array.len(), length);
     let mut writer = array.readwrite();
     // A new array is contiguous.
@@ -94,7 +109,7 @@ pub fn build<'py, T: Element + Default>(
 /// One column of rows as an array.
 pub fn column<T, R>(py: Python<'_>, rows: &[R], value: impl Fn(&R) -> T) -> Py<PyArray1<T>>
 where
-    T: Element + Default,
+    T: Plain,
 {
     let array = build(py, rows.len(), |cells| {
         for (cell, row) in cells.iter_mut().zip(rows) {
