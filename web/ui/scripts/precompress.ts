@@ -1,6 +1,6 @@
 // Writes a .gz and a .br file beside every text asset of a build, so that the server only picks
 // one: compressing on the fly costs processor time that a small board needs for trading.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
@@ -39,6 +39,9 @@ export function precompress(): Plugin {
       const entries = await readdir(directory, { recursive: true, withFileTypes: true });
       const files = entries.filter((entry) => entry.isFile() && COMPRESSIBLE.test(entry.name));
       await Promise.all(files.map((entry) => compressFile(join(entry.parentPath, entry.name))));
+      // A running server reads the folder again when the index changes, and must find all of it.
+      const now = new Date();
+      await utimes(join(directory, "index.html"), now, now);
     },
   };
 }

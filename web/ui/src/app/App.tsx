@@ -53,6 +53,7 @@ function SignedIn() {
 
 function SignedOut() {
   const [path] = useLocation();
+  const search = useSearch();
   return (
     <Switch>
       <Route path="/setup">
@@ -62,7 +63,7 @@ function SignedOut() {
         <SignIn />
       </Route>
       <Route>
-        <Redirect to={signInPath(path)} replace />
+        <Redirect to={signInPath(path, search)} replace />
       </Route>
     </Switch>
   );

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { useReachable } from "@/api/reachability";
 import type { RiskState } from "@/api/types";
+import { sentenceCase } from "@/format/words";
 import { useHealth, useRiskState } from "@/queries/system";
 import { When } from "@/widgets/Figures";
 import { Icon } from "@/widgets/Icon";
@@ -27,8 +28,9 @@ export function Banners() {
       )}
       {down.length > 0 && (
         <Banner tone="warning">
-          {down.map((part) => part.name).join(", ")} {down.length === 1 ? "does" : "do"} not answer.
-          What depends on {down.length === 1 ? "it" : "them"} shows old values.
+          {sentenceCase(down.map((part) => part.name).join(", "))}{" "}
+          {down.length === 1 ? "does" : "do"} not answer. What depends on{" "}
+          {down.length === 1 ? "it" : "them"} shows old values.
         </Banner>
       )}
     </div>

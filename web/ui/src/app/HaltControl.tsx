@@ -8,7 +8,7 @@ import { useStrategies } from "@/queries/strategies";
 import { useRiskState } from "@/queries/system";
 import { Button } from "@/widgets/Button";
 import { ConfirmDialog } from "@/widgets/ConfirmDialog";
-import { useRoleBarrier } from "./session";
+import { useCommandBarrier, useRoleBarrier } from "./session";
 
 const ORDERS_LOOKED_AT = 100;
 
@@ -73,7 +73,7 @@ function HaltConsequences() {
 function ResumeButton({ halted }: { halted: boolean }) {
   const [open, setOpen] = useState(false);
   const resume = useResume();
-  const barrier = useRoleBarrier("admin");
+  const barrier = useCommandBarrier("admin");
   const { data: strategies } = useStrategies();
   const running = strategies?.filter((strategy) => strategy.state === "running").length ?? 0;
   const close = () => setOpen(false);

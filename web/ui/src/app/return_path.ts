@@ -3,9 +3,10 @@
 
 const ENTRY_PATHS = new Set(["/", "/login", "/setup"]);
 
-/** The address of the sign-in page that leads back to `path`. */
-export function signInPath(path: string): string {
-  return ENTRY_PATHS.has(path) ? "/login" : `/login?next=${encodeURIComponent(path)}`;
+/** The address of the sign-in page that leads back to where the person wanted to go. */
+export function signInPath(path: string, search: string): string {
+  if (ENTRY_PATHS.has(path)) return "/login";
+  return `/login?next=${encodeURIComponent(search ? `${path}?${search}` : path)}`;
 }
 
 /** The path asked for in the address of the sign-in page, or the overview. */

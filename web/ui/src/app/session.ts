@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ApiError } from "@/api/errors";
 import { whenSignedOut } from "@/api/http";
 import { queryClient } from "@/api/query_client";
+import { useReachable } from "@/api/reachability";
 import { fetchCurrentUser, mayActAs, type Role, signOut } from "@/api/session";
 import type { User } from "@/api/types";
 import { live } from "@/live/client";
@@ -34,6 +35,13 @@ export function useRoleBarrier(role: Role): string | undefined {
   return mayActAs(data ?? undefined, role) ? undefined : `Needs the role ${role}`;
 }
 
+/** Why a command cannot be given now, for every command but the emergency stop. */
+export function useCommandBarrier(role: Role): string | undefined {
+  const reachable = useReachable();
+  const barrier = useRoleBarrier(role);
+  return reachable ? barrier : "The server cannot be reached";
+}
+
 /** Finds out whether the session still stands; signs out in the page when it does not. */
 export async function checkSession(): Promise<void> {
   await fetchCurrentUser();
@@ -41,14 +49,19 @@ export async function checkSession(): Promise<void> {
 
 /** After signing in: everything known before belonged to nobody. */
 export async function beginSession(): Promise<void> {
-  queryClient.clear();
-  await queryClient.fetchQuery({ queryKey: SESSION_KEY, queryFn: fetchSession });
+  const user = await fetchSession();
+  forgetAllButSession();
+  queryClient.setQueryData(SESSION_KEY, user);
+}
+
+function forgetAllButSession(): void {
+  queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
 }
 
 /** Forgets all that the person could see. */
 function endSession(): void {
   live.stop();
-  queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
+  forgetAllButSession();
   queryClient.setQueryData(SESSION_KEY, null);
 }
 

@@ -12,8 +12,9 @@ export function countOf(count: number, noun: string, plural = `${noun}s`): strin
 }
 
 /** Bytes in binary units with three digits: 512 B, 14.2 MiB. */
-export function formatBytes(bytes: number | null | undefined): string {
-  if (!bytes) return "\u2013";
+export function formatBytes(count: number | string | null | undefined): string {
+  const bytes = Number(count ?? 0);
+  if (!(bytes > 0)) return "\u2013";
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** power;

@@ -13,9 +13,11 @@ export interface Column<Row> {
   /** Makes the column sortable. */
   compare?: (left: Row, right: Row) => number;
   /** The narrowest screen that has room for it. */
-  from?: "phone" | "tablet" | "laptop" | "wide";
+  from?: "phone" | "tablet" | "laptop";
   /** Keeps long text in one line with an ellipsis. */
   clip?: boolean;
+  /** Lets long text go on in a second line. */
+  wrap?: boolean;
 }
 
 interface DataTableProps<Row> {
@@ -62,6 +64,7 @@ function classOf(column: Column<unknown>): string {
   const classes = [
     column.numeric && styles.numeric,
     column.clip && styles.clip,
+    column.wrap && styles.wrap,
     column.from && styles[column.from],
   ];
   return classes.filter(Boolean).join(" ");

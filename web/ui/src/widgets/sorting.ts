@@ -24,6 +24,14 @@ export function sortRows<Row>(
   return [...rows].sort((left, right) => sign * compare(left, right));
 }
 
+/** Order of counts, which travel as text where a number could not hold them. */
+export function compareCounts(
+  left: number | string | null | undefined,
+  right: number | string | null | undefined,
+): number {
+  return Number(left ?? 0) - Number(right ?? 0);
+}
+
 /** Order of words in the reader's alphabet, numbers inside them by value. */
 export function compareText(left: string | null | undefined, right: string | null | undefined) {
   return (left ?? "").localeCompare(right ?? "", "en", { numeric: true });

@@ -1,6 +1,6 @@
 // Canceling a working order.
 import type { Order } from "@/api/types";
-import { useRoleBarrier } from "@/app/session";
+import { useCommandBarrier } from "@/app/session";
 import { useCancelOrder } from "@/queries/commands";
 import { Button } from "@/widgets/Button";
 import { orderLabel } from "./order_columns";
@@ -8,7 +8,7 @@ import { orderLabel } from "./order_columns";
 /** Canceling one order lowers risk: one click, and the status says what became of it. */
 export function CancelButton({ order }: { order: Order }) {
   const cancel = useCancelOrder();
-  const barrier = useRoleBarrier("trader");
+  const barrier = useCommandBarrier("trader");
   const asked = cancel.pending || order.status === "pending_cancel";
   return (
     <Button
@@ -16,7 +16,8 @@ export function CancelButton({ order }: { order: Order }) {
       offBecause={asked ? "The cancel is under way" : barrier}
       onClick={() => cancel.run({ id: order.id ?? "", label: orderLabel(order) })}
     >
-      {asked ? "Canceling…" : "Cancel order"}
+      {asked ? "Canceling…" : "Cancel"}
+      <span className="visually-hidden"> {orderLabel(order)}</span>
     </Button>
   );
 }

@@ -114,7 +114,7 @@ function useOrderColumns(open: (id: string) => void): Column<Order>[] {
       from: "phone",
       cell: (order) => isWorking(order) && <CancelButton order={order} />,
     };
-    return [...orderColumns(places, (order) => open(order.id ?? "")), cancel];
+    return [...orderColumns(places, (order) => open(order.id ?? ""), false), cancel];
   }, [places, open]);
 }
 

@@ -22,7 +22,7 @@ export function OrdersPanel({ ordersMax, className }: OrdersPanelProps) {
   const places = usePricePlaces();
   const [openId, setOpenId] = useState("");
   const columns = useMemo(
-    () => orderColumns(places, (order) => setOpenId(order.id ?? "")),
+    () => orderColumns(places, (order) => setOpenId(order.id ?? ""), true),
     [places],
   );
   return (

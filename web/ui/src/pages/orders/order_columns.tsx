@@ -31,8 +31,12 @@ function askedPrice(order: Order, places: number): string {
 const byTime = (left: string | null | undefined, right: string | null | undefined) =>
   (parseTime(left) ?? 0) - (parseTime(right) ?? 0);
 
-export function orderColumns(places: PricePlaces, open: (order: Order) => void): Column<Order>[] {
-  return [
+export function orderColumns(
+  places: PricePlaces,
+  open: (order: Order) => void,
+  compact: boolean,
+): Column<Order>[] {
+  const columns: Column<Order>[] = [
     {
       id: "symbol",
       header: "Order",
@@ -91,13 +95,14 @@ export function orderColumns(places: PricePlaces, open: (order: Order) => void):
     },
     {
       id: "created",
-      header: "Asked for at",
+      header: "Time",
       numeric: true,
       from: "phone",
       cell: (order) => <When time={order.created_at} />,
       compare: (left, right) => byTime(left.created_at, right.created_at),
     },
   ];
+  return compact ? columns.filter((column) => column.id !== "strategy") : columns;
 }
 
 export function RejectReason({ order }: { order: Order }) {

@@ -8,7 +8,7 @@ import styles from "./HealthStrip.module.css";
 
 const hasNoParts = (health: Health) => (health.components ?? []).length === 0;
 
-export function HealthStrip() {
+export function HealthStrip({ className }: { className?: string | undefined }) {
   const health = useHealth();
   return (
     <Panel
@@ -17,11 +17,8 @@ export function HealthStrip() {
       isEmpty={hasNoParts}
       empty={{ text: "No service has reported yet." }}
       rows={1}
-      actions={
-        <Link href="/system" className={styles.more}>
-          Details
-        </Link>
-      }
+      className={className}
+      actions={<Link href="/system">Details</Link>}
     >
       {({ components }) => (
         <ul className={styles.strip}>

@@ -22,12 +22,16 @@ export default function Overview() {
       <h1 className="visually-hidden">Overview</h1>
       <QuoteStrip />
       <KeyFigures />
-      <EquityPanel className={styles.wide} />
-      <StrategiesPanel className={styles.narrow} compact />
-      <PositionsPanel className={styles.wide} />
-      <FillsPanel className={styles.narrow} fillsMax={FILLS_SHOWN} compact />
-      <OrdersPanel className={styles.full} ordersMax={ORDERS_SHOWN} />
-      <HealthStrip />
+      <div className={styles.main}>
+        <EquityPanel />
+        <PositionsPanel className={styles.middle} />
+        <OrdersPanel className={styles.late} ordersMax={ORDERS_SHOWN} />
+      </div>
+      <div className={styles.side}>
+        <StrategiesPanel className={styles.early} compact />
+        <FillsPanel className={styles.late} fillsMax={FILLS_SHOWN} compact />
+      </div>
+      <HealthStrip className={styles.late} />
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { useReachable } from "@/api/reachability";
 import type { Quote } from "@/api/types";
 import { compareDecimals, formatDecimal } from "@/format/decimal";
 import { keys, type Received } from "@/live/apply";
-import { useLive } from "@/live/client";
+import { useLink, useLive } from "@/live/client";
 import { usePricePlaces, useQuotes } from "@/queries/market";
 import { Arrow } from "@/widgets/Figures";
 import styles from "./QuoteStrip.module.css";
@@ -17,6 +17,8 @@ export function QuoteStrip() {
   const pushed = useLive<string[]>(keys.symbols);
   const places = usePricePlaces();
   const reachable = useReachable();
+  const link = useLink();
+  const late = link.state !== "live" && quotes.stale;
   const fetched = quotes.data ?? [];
   const symbols = pushed ?? fetched.flatMap((quote) => (quote.symbol ? [quote.symbol] : []));
   if (symbols.length === 0) return <p className={styles.none}>{whyNone(quotes, reachable)}</p>;
@@ -28,6 +30,8 @@ export function QuoteStrip() {
           key={symbol}
           symbol={symbol}
           fetched={fetched.find((quote) => quote.symbol === symbol)}
+          fetchedAt={quotes.receivedAt}
+          late={late}
           places={places(symbol)}
         />
       ))}
@@ -45,16 +49,23 @@ function whyNone(quotes: ReturnType<typeof useQuotes>, reachable: boolean): stri
 interface QuoteItemProps {
   symbol: string;
   fetched: Quote | undefined;
+  fetchedAt: number;
+  /** True when neither the socket nor the calls bring new prices. */
+  late: boolean;
   places: number;
 }
 
-const QuoteItem = memo(function QuoteItem({ symbol, fetched, places }: QuoteItemProps) {
-  const quote = useLive<Received<Quote>>(keys.quote(symbol))?.value ?? fetched;
+const QuoteItem = memo(function QuoteItem(props: QuoteItemProps) {
+  const { symbol, fetched, places } = props;
+  const pushed = useLive<Received<Quote>>(keys.quote(symbol));
+  const pushedIsNewer = pushed && (!fetched || pushed.receivedAt >= props.fetchedAt);
+  const quote = pushedIsNewer ? pushed.value : fetched;
+  const old = props.late || quote?.stale;
   const price = quote?.last_price || quote?.bid_price;
   const direction = useDirection(price);
   const format = (text: string | null | undefined) => formatDecimal(text, { places });
   return (
-    <li className={quote?.stale ? styles.stale : styles.item}>
+    <li className={old ? styles.stale : styles.item}>
       <span className={styles.symbol}>{symbol}</span>
       <span className={styles.price}>
         {direction !== 0 && (
@@ -65,7 +76,7 @@ const QuoteItem = memo(function QuoteItem({ symbol, fetched, places }: QuoteItem
         {format(price)}
       </span>
       <span className={styles.spread}>
-        {quote?.stale ? "old price" : `${format(quote?.bid_price)} / ${format(quote?.ask_price)}`}
+        {old ? "old price" : `${format(quote?.bid_price)} / ${format(quote?.ask_price)}`}
       </span>
     </li>
   );

@@ -70,7 +70,10 @@ function Appearance() {
 function Account() {
   const { data: user } = useSession();
   return (
-    <Section title="Account" hint={`Signed in as ${user?.username ?? ""}, ${user?.role ?? ""}.`}>
+    <Section
+      title="Account"
+      hint={`Signed in as ${user?.username ?? ""}. Role: ${user?.role ?? ""}.`}
+    >
       <PasswordForm />
       <div>
         <Button onClick={() => void leave()}>Sign out</Button>

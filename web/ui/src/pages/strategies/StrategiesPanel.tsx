@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { Strategy } from "@/api/types";
-import { useRoleBarrier } from "@/app/session";
+import { useCommandBarrier } from "@/app/session";
 import { NOTHING } from "@/format/decimal";
 import { useStartStrategy, useStopStrategy } from "@/queries/commands";
 import { useStrategies } from "@/queries/strategies";
@@ -11,7 +11,7 @@ import { Button } from "@/widgets/Button";
 import { type Column, DataTable } from "@/widgets/DataTable";
 import { When } from "@/widgets/Figures";
 import { Panel } from "@/widgets/Panel";
-import { compareText } from "@/widgets/sorting";
+import { compareCounts, compareText } from "@/widgets/sorting";
 import { StartDialog } from "./StartDialog";
 import styles from "./Strategies.module.css";
 
@@ -24,6 +24,7 @@ function columnsOf(compact: boolean, ask: (strategy: Strategy) => void): Column<
     {
       id: "id",
       header: "Strategy",
+      wrap: true,
       cell: (row) => <Name strategy={row} />,
       compare: (left, right) => compareText(left.id, right.id),
     },
@@ -47,7 +48,7 @@ function columnsOf(compact: boolean, ask: (strategy: Strategy) => void): Column<
       numeric: true,
       from: "phone",
       cell: (row) => row.signal_count ?? 0,
-      compare: (left, right) => (left.signal_count ?? 0) - (right.signal_count ?? 0),
+      compare: (left, right) => compareCounts(left.signal_count, right.signal_count),
     },
     {
       id: "last",
@@ -89,12 +90,13 @@ interface StartStopProps {
 
 function StartStop({ strategy, onStart }: StartStopProps) {
   const stop = useStopStrategy();
-  const barrier = useRoleBarrier("trader");
+  const barrier = useCommandBarrier("trader");
   const id = strategy.id ?? "";
   if (!ACTIVE.has(strategy.state ?? "")) {
     return (
       <Button icon="play" offBecause={barrier} onClick={onStart}>
         Start
+        <span className="visually-hidden"> {id}</span>
       </Button>
     );
   }
@@ -105,6 +107,7 @@ function StartStop({ strategy, onStart }: StartStopProps) {
       onClick={() => stop.run(id)}
     >
       {stop.pending ? "Stopping…" : "Stop"}
+      <span className="visually-hidden"> {id}</span>
     </Button>
   );
 }

@@ -5,7 +5,7 @@ import { formatDuration, parseTime } from "@/format/time";
 import { formatBytes } from "@/format/words";
 import { ComponentStateBadge } from "@/widgets/Badge";
 import { type Column, DataTable } from "@/widgets/DataTable";
-import { compareText } from "@/widgets/sorting";
+import { compareCounts, compareText } from "@/widgets/sorting";
 
 function upFor(part: ComponentHealth): string {
   const startedAt = parseTime(part.started_at);
@@ -37,7 +37,7 @@ const COLUMNS: Column<ComponentHealth>[] = [
     header: "Answers in",
     numeric: true,
     cell: (part) => (part.latency_ms ? `${part.latency_ms.toFixed(1)} ms` : NOTHING),
-    compare: (left, right) => (left.latency_ms ?? 0) - (right.latency_ms ?? 0),
+    compare: (left, right) => compareCounts(left.latency_ms, right.latency_ms),
   },
   { id: "up", header: "Up for", numeric: true, from: "phone", cell: upFor },
   {
@@ -46,7 +46,7 @@ const COLUMNS: Column<ComponentHealth>[] = [
     numeric: true,
     from: "tablet",
     cell: (part) => part.restarts ?? 0,
-    compare: (left, right) => (left.restarts ?? 0) - (right.restarts ?? 0),
+    compare: (left, right) => compareCounts(left.restarts, right.restarts),
   },
   {
     id: "memory",
@@ -54,7 +54,7 @@ const COLUMNS: Column<ComponentHealth>[] = [
     numeric: true,
     from: "tablet",
     cell: (part) => formatBytes(part.memory_bytes),
-    compare: (left, right) => (left.memory_bytes ?? 0) - (right.memory_bytes ?? 0),
+    compare: (left, right) => compareCounts(left.memory_bytes, right.memory_bytes),
   },
   { id: "version", header: "Version", from: "laptop", cell: (part) => part.version || NOTHING },
 ];

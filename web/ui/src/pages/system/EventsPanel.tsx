@@ -36,7 +36,12 @@ const COLUMNS: Column<SystemEvent>[] = [
     cell: (event) => event.service || NOTHING,
     compare: (left, right) => compareText(left.service, right.service),
   },
-  { id: "message", header: "What happened", cell: (event) => event.message || event.type },
+  {
+    id: "message",
+    header: "What happened",
+    wrap: true,
+    cell: (event) => event.message || event.type,
+  },
   {
     id: "correlation",
     header: "Request",
