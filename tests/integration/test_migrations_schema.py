@@ -310,3 +310,24 @@ async def test_an_unreachable_database_is_a_plain_sentence():
         await migrate.upgrade("postgresql://nobody@127.0.0.1:1/none")
     assert caught.value.code == "DATABASE_UNREACHABLE"
     assert "PI5_DATABASE_URL" in caught.value.message
+
+
+@pytest.mark.skipif("TEST_TIMESCALE_DSN" not in os.environ, reason="no TimescaleDB to test with")
+async def test_timescaledb_compresses_bars_and_ticks():
+    """Where TimescaleDB is loaded, bars and ticks are hypertables that compress themselves."""
+    dsn = os.environ["TEST_TIMESCALE_DSN"]  # of an empty database
+    await migrate.upgrade(dsn)
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "SELECT hypertable_schema || '.' || hypertable_name AS name, compression_enabled"
+            " FROM timescaledb_information.hypertables"
+        )
+        assert {row["name"]: row["compression_enabled"] for row in rows} == {
+            "data.bar": True,
+            "data.tick": True,
+        }
+        jobs = "SELECT count(*) FROM timescaledb_information.jobs WHERE hypertable_schema = 'data'"
+        assert await connection.fetchval(jobs) == 2
+    finally:
+        await connection.close()

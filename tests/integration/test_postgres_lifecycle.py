@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 from pi5.domain.errors import Unavailable
+from pi5.kit import postgres
+from pi5.kit.home import Home
 from pi5.kit.postgres import EmbeddedPostgres
+from pi5.kit.postgres_place import find_place
 
 pytestmark = pytest.mark.integration
 
@@ -20,6 +24,7 @@ NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 USER = """
 import asyncio, sys
 from pathlib import Path
+from pi5.kit import postgres
 from pi5.kit.home import Home
 from pi5.kit.postgres import EmbeddedPostgres
 async def main():
@@ -232,6 +237,23 @@ def python_for_everybody():
         if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
             return candidate
     return None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+async def test_root_below_a_closed_folder(home, monkeypatch):
+    """Below a closed folder the data lives outside; a link says where, and the way stays closed."""
+    shared = home.root / "shared"
+    monkeypatch.setattr(postgres, "find_place", partial(find_place, shared_root=shared))
+    closed = home.root / "root"
+    closed.mkdir(mode=0o700)
+    inner = Home(closed / "pi5")
+    for _ in range(2):
+        async with EmbeddedPostgres(inner) as dsn:
+            await write_rows(dsn, 10)
+    assert inner.database.resolve().is_relative_to(shared)
+    assert closed.stat().st_mode & 0o777 == 0o700
+    async with EmbeddedPostgres(inner) as dsn:
+        assert await count_rows(dsn) == 20
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")

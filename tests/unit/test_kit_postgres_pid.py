@@ -17,7 +17,8 @@ def place(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "socket").mkdir()
     owner = Owner("me", os.getuid(), os.getgid(), switch=False)
-    return Place(tmp_path, 18, tmp_path / "data", tmp_path / "socket", tmp_path / "log", owner)
+    data = tmp_path / "data"
+    return Place(tmp_path, 18, data, data, tmp_path / "socket", tmp_path / "log", owner)
 
 
 def write_pid_file(place: Place, pid: int, segment: str = "  1234567  42") -> None:

@@ -123,7 +123,7 @@ def test_only_our_own_folder_is_opened_for_passing(open_path):
 
 @as_root
 def test_root_below_a_closed_folder_gets_a_place_outside(open_path):
-    """Below a closed folder such as /root the data lives outside, and a link says where."""
+    """Below a closed folder such as /root the data lives outside, always in the same place."""
     closed = open_path / "root"
     closed.mkdir()
     closed.chmod(0o700)
@@ -131,10 +131,18 @@ def test_root_below_a_closed_folder_gets_a_place_outside(open_path):
     place = find_place(home, shared_root=open_path / "shared")
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     assert place.data.is_relative_to(open_path / "shared")
-    assert home.database.is_symlink()
-    assert home.database.resolve() == place.data
+    assert place.link == home.database
     assert place.socket_folder.is_relative_to(place.data.parent)
-    assert find_place(home, shared_root=open_path / "elsewhere").data == place.data
+    assert find_place(home, shared_root=open_path / "shared").data == place.data
+
+
+def test_a_link_to_nowhere_is_no_new_database(open_path):
+    """When the disk with the data is not mounted, nothing is begun in its stead."""
+    home = made(open_path / "h")
+    home.database.symlink_to(open_path / "unmounted" / "data-18")
+    with pytest.raises(ConfigurationFault, match="mount the disk") as caught:
+        find_place(home)
+    assert caught.value.code == "POSTGRES_DATA_MISSING"
 
 
 @as_root

@@ -181,6 +181,8 @@ class EmbeddedPostgres:
                 self._make_folders()
                 if not (place.data / "PG_VERSION").exists():
                     self._make_database_folder()
+                if place.link.resolve() != place.data:
+                    place.link.symlink_to(place.data)
                 if serving_pid(place) is None:
                     clear_stale_locks(place, _START_TIMEOUT_S)
                     options = ("-l", str(place.log), "-o", _server_options(place))

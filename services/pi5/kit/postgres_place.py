@@ -58,7 +58,8 @@ class Place:
 
     binaries: Path
     major: int
-    data: Path
+    link: Path  # where PI5_HOME has the data, or points to it
+    data: Path  # the real folder
     socket_folder: Path
     log: Path
     owner: Owner
@@ -72,11 +73,11 @@ class Place:
 def find_place(
     home: Home, bin_folder: Path | None = None, shared_root: Path = SHARED_ROOT
 ) -> Place:
-    """Decide where the server of `home` lives; makes folders, but no database.
+    """Decide where the server of `home` lives; makes no database.
 
     Raises:
         ConfigurationFault: POSTGRES_NOT_FOUND, POSTGRES_WRONG_MAJOR, POSTGRES_WRONG_USER,
-            POSTGRES_BARRED, POSTGRES_NO_USER or HOME_PATH_TOO_LONG.
+            POSTGRES_BARRED, POSTGRES_NO_USER, POSTGRES_DATA_MISSING or HOME_PATH_TOO_LONG.
     """
     binaries = bin_folder or bundled_binaries()
     major = major_of(binaries)
@@ -97,7 +98,7 @@ def find_place(
             f"the path of PostgreSQL's socket, {socket_folder}/{_SOCKET_NAME}, is longer than "
             f"{_LONGEST_SOCKET} bytes; choose a shorter PI5_HOME",
         )
-    return Place(binaries, major, data, socket_folder, logs / "postgres.log", owner)
+    return Place(binaries, major, link, data, socket_folder, logs / "postgres.log", owner)
 
 
 def bundled_binaries() -> Path:
@@ -205,6 +206,13 @@ def _data_folder(home: Home, link: Path, owner: Owner, shared_root: Path) -> Pat
     """Return the real data folder, which need not be there yet."""
     if link.is_symlink() or link.exists():
         data = link.resolve()
+        if not data.exists():
+            # An unmounted disk must not end in a new, empty database.
+            raise ConfigurationFault(
+                "POSTGRES_DATA_MISSING",
+                f"the database of {home.root} should be in {data}, but that is not there; mount "
+                f"the disk or restore a backup, or delete {link} to begin with an empty database",
+            )
         if owner.switch and (barring := barring_folder(data.parent, owner)) is not None:
             raise _barred(barring, owner, str(link))
         return data
@@ -219,10 +227,7 @@ def _data_folder(home: Home, link: Path, owner: Owner, shared_root: Path) -> Pat
         barring = None
     if barring is None:
         return root / link.name
-    data = shared_root / _readable_name(root) / link.name
-    data.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    link.symlink_to(data)
-    return data
+    return shared_root / _readable_name(root) / link.name
 
 
 def _readable_name(folder: Path) -> str:
