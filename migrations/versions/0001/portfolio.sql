@@ -6,20 +6,34 @@ CREATE TABLE portfolio.account (
     account      text PRIMARY KEY CHECK (account <> ''),
     currency     text NOT NULL,
     initial_cash numeric NOT NULL,
+    high_equity  numeric NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now()
 );
 
+-- The trade_ columns are the open trade of the position; they are null while it is flat. The mark is
+-- the last one seen, so that a restart values the position before the market speaks again.
 CREATE TABLE portfolio.positions (
-    account      text NOT NULL,
-    strategy_id  text NOT NULL,
-    symbol       text NOT NULL,
-    qty          numeric NOT NULL,
-    cost         numeric NOT NULL,
-    realized_pnl numeric NOT NULL DEFAULT 0,
-    fees         numeric NOT NULL DEFAULT 0,
-    currency     text NOT NULL,
-    opened_at    timestamptz,
-    updated_at   timestamptz NOT NULL,
+    account              text NOT NULL,
+    strategy_id          text NOT NULL,
+    symbol               text NOT NULL,
+    qty                  numeric NOT NULL,
+    cost                 numeric NOT NULL,
+    realized_pnl         numeric NOT NULL DEFAULT 0,
+    fees                 numeric NOT NULL DEFAULT 0,
+    traded               numeric NOT NULL DEFAULT 0,
+    currency             text NOT NULL,
+    opened_at_ns         bigint NOT NULL DEFAULT 0,
+    updated_at_ns        bigint NOT NULL,
+    trade_side           smallint,
+    trade_opened_at_ns   bigint,
+    trade_entry_qty      numeric,
+    trade_entry_notional numeric,
+    trade_exit_qty       numeric,
+    trade_exit_notional  numeric,
+    trade_largest_qty    numeric,
+    trade_fees           numeric,
+    mark                 numeric,
+    marked_at_ns         bigint,
     PRIMARY KEY (account, strategy_id, symbol)
 ) WITH (fillfactor = 80);
 
@@ -54,18 +68,25 @@ CREATE INDEX trade_newest ON portfolio.trade (account, closed_at DESC, id DESC);
 CREATE INDEX trade_of_strategy ON portfolio.trade (strategy_id, closed_at DESC, id DESC);
 CREATE INDEX trade_of_symbol ON portfolio.trade (symbol, closed_at DESC, id DESC);
 
+-- exposure is the value of all positions regardless of direction; traded and fees count from the
+-- account's begin, so any stretch of time is the difference of two points.
 CREATE TABLE portfolio.equity (
-    account text NOT NULL,
-    time    timestamptz NOT NULL,
-    equity  numeric NOT NULL,
-    cash    numeric NOT NULL,
+    account  text NOT NULL,
+    time     timestamptz NOT NULL,
+    equity   numeric NOT NULL,
+    cash     numeric NOT NULL,
+    exposure numeric NOT NULL DEFAULT 0,
+    traded   numeric NOT NULL DEFAULT 0,
+    fees     numeric NOT NULL DEFAULT 0,
     PRIMARY KEY (account, time)
 );
 
 CREATE TABLE portfolio.day (
-    account      text NOT NULL,
-    day          date NOT NULL,
-    start_equity numeric NOT NULL,
+    account            text NOT NULL,
+    day                date NOT NULL,
+    start_equity       numeric NOT NULL,
+    start_realized_pnl numeric NOT NULL DEFAULT 0,
+    start_fees         numeric NOT NULL DEFAULT 0,
     PRIMARY KEY (account, day)
 );
 

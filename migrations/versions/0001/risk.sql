@@ -65,6 +65,13 @@ CREATE TABLE risk.day (
     PRIMARY KEY (account, day)
 );
 
+-- What working orders may still use of the limits; written in the cursor's transaction, so that a
+-- restart goes on exactly where the log was left.
+CREATE TABLE risk.reservation (
+    client_order_id text PRIMARY KEY,
+    content         jsonb NOT NULL
+) WITH (fillfactor = 80);
+
 CREATE TABLE risk.cursor (
     consumer text NOT NULL,
     stream   text NOT NULL,
@@ -84,4 +91,4 @@ CREATE INDEX request_by_age ON risk.request (created_at);
 GRANT USAGE ON SCHEMA risk TO pi5_risk;
 GRANT SELECT, INSERT ON risk.decision, risk.limit_change TO pi5_risk;
 GRANT SELECT, INSERT, UPDATE ON risk.mode, risk.day, risk.cursor TO pi5_risk;
-GRANT SELECT, INSERT, UPDATE, DELETE ON risk.limits, risk.request TO pi5_risk;
+GRANT SELECT, INSERT, UPDATE, DELETE ON risk.limits, risk.request, risk.reservation TO pi5_risk;

@@ -28,6 +28,35 @@ class Sizing:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitScope:
+    """What limits apply to; an empty field means every one. All empty: everything."""
+
+    account: str = ""
+    strategy_id: str = ""
+    symbol: str = ""
+
+    def covers(self, account: str, strategy_id: str, symbol: str) -> bool:
+        """Tell whether something in that account, of that strategy, in that symbol is meant."""
+        return (
+            self.account in {"", account}
+            and self.strategy_id in {"", strategy_id}
+            and self.symbol in {"", symbol}
+        )
+
+    @property
+    def precedence(self) -> int:
+        """The higher wins: symbol before strategy before account before everything.
+
+        >>> [LimitScope("main").precedence, LimitScope("main", "trend").precedence]
+        [1, 3]
+        """
+        return bool(self.account) + 2 * bool(self.strategy_id) + 4 * bool(self.symbol)
+
+
+EVERYTHING = LimitScope()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of one scope; None inherits from the wider scope. Shares are fractions of equity."""
 
