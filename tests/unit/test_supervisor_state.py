@@ -116,13 +116,14 @@ def test_a_local_host_is_the_only_address_shown():
     assert dashboard_addresses(Settings())[-1] == "http://localhost:8080"
 
 
-def test_the_setup_link_is_shown_while_there_is_one(home):
-    """A path gets the dashboard's address in front; without a file there is no row."""
-    settings = Settings(web=WebSettings(host="127.0.0.1"))
+@pytest.mark.parametrize("content", ["http://localhost:8080/setup#token=abc\n", "/setup#token=abc"])
+def test_the_setup_link_is_shown_while_there_is_one(home, content):
+    """The link gets the address that other devices can open; without a file there is no row."""
+    settings = Settings(web=WebSettings(host="10.0.0.7"))
     assert setup_link(home, "http://x") == ""
     assert "First visit" not in banner(home, settings)
-    (home.run / "setup-link").write_text("/setup?token=abc\n")
-    assert "http://127.0.0.1:8080/setup?token=abc" in banner(home, settings)
+    (home.run / "setup-link").write_text(content)
+    assert "http://10.0.0.7:8080/setup#token=abc" in banner(home, settings)
 
 
 def test_live_trading_cannot_be_overlooked(home):

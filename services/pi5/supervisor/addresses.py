@@ -7,6 +7,7 @@ import fcntl
 import socket
 import struct
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from pi5.domain.errors import ConfigurationFault
 from pi5.kit.home import Home
@@ -84,10 +85,16 @@ def lan_addresses() -> list[str]:
 
 
 def setup_link(home: Home, address: str) -> str:
-    """Return the one-time link that creates the first admin; "" when there is one already."""
+    """Return the one-time link that creates the first admin; "" when there is one already.
+
+    The file holds a link for this machine; `address` makes it one for the phone as well.
+    """
     path: Path = home.run / "setup-link"
     try:
-        link = path.read_text(encoding="utf-8").strip()
-    except OSError:
+        link = urlsplit(path.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
         return ""
-    return f"{address}{link}" if link.startswith("/") else link
+    if not link.path:
+        return ""
+    scheme, host = address.split("://")
+    return urlunsplit(link._replace(scheme=scheme, netloc=host))
