@@ -28,5 +28,5 @@ def test_messages_are_written_like_the_rest_interface():
 
 def test_a_table_without_rows_is_a_sentence(capsys):
     """Nothing to show is said, not drawn."""
-    print_table(("A", "#B"), [], "No orders.")
+    print_table(("A", "#B", ""), [], "No orders.")
     assert capsys.readouterr().out == "No orders.\n"

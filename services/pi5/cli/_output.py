@@ -32,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: st
     """Write a table; a column whose name begins with "#" is aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.lstrip("#"), justify="right" if column[0] == "#" else "left")
+        table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
     for row in rows:
         table.add_row(*row)
     if table.row_count:
