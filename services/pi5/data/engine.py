@@ -5,9 +5,10 @@ Pure: the present comes in as an argument, and what came of it goes out as value
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from pi5.data.bars import BarBuilder
 from pi5.data.catalogue import Catalogue
@@ -26,6 +27,8 @@ from pi5.data.quality import (
 )
 from pi5.domain.instrument import Instrument
 from pi5.domain.market import Bar, Quote, Timeframe, Trade
+
+Event = TypeVar("Event", Quote, Trade, Bar)
 
 
 @dataclass(slots=True)
@@ -81,11 +84,11 @@ class MarketEngine:
         """Hold events of a live feed against the rules; trades also complete bars."""
         intake = Intake()
         for trade in trades:
-            self._take_trade(source, trade, now_ns, intake)
+            self._take(_take_trade, trade, source, now_ns, intake)
         for quote in quotes:
-            self._take_quote(source, quote, now_ns, intake)
+            self._take(_take_quote, quote, source, now_ns, intake)
         for bar in bars:
-            self._take_bar(source, bar, now_ns, intake)
+            self._take(_take_bar, bar, source, now_ns, intake)
         return intake
 
     def replay(self, source: str, quotes: Sequence[Quote], bars: Sequence[Bar]) -> Intake:
@@ -103,13 +106,19 @@ class MarketEngine:
         return Intake(quotes=list(quotes), bars=list(bars))
 
     def on_time(self, now_ns: int) -> list[Bar]:
-        """Return the bars that the passing of time completes."""
-        return [
-            bar
-            for state in self._symbols.values()
-            if state.builder is not None
-            for bar in state.builder.on_time(now_ns)
-        ]
+        """Return the bars that the passing of time completes.
+
+        A trade that belongs into one of them comes too late from now on: it would make the bar
+        a second time.
+        """
+        completed: list[Bar] = []
+        for state in self._symbols.values():
+            if state.builder is None:
+                continue
+            for bar in state.builder.on_time(now_ns):
+                state.trade_time_ns = max(state.trade_time_ns, bar.end_ns)
+                completed.append(bar)
+        return completed
 
     def quote(self, symbol: str, now_ns: int) -> QuoteState | None:
         """Return the newest quote of an instrument; None before the first."""
@@ -130,65 +139,66 @@ class MarketEngine:
             state = self._symbols[symbol] = _Symbol(self._catalogue.get(symbol))
         return state
 
-    def _take_trade(self, source: str, trade: Trade, now_ns: int, intake: Intake) -> None:
-        state = self._symbol(trade.symbol)
-        problem = (
-            _unknown(trade.symbol)
-            if state is None
-            else check_trade(trade, state.instrument, now_ns)
-            or _late(trade.time_ns, state.trade_time_ns)
-            or state.spikes.judge(trade.price)
-        )
-        if state is None or problem is not None:
-            assert problem is not None
-            intake.rejected.append(
-                RejectedRow.of(trade.symbol, source, problem, repr(trade), now_ns)
+    def _take(
+        self,
+        take: Callable[[_Symbol, Event, str, int, Intake], Problem | None],
+        event: Event,
+        source: str,
+        now_ns: int,
+        intake: Intake,
+    ) -> None:
+        """Let an event in, or refuse it with what is wrong."""
+        state = self._symbol(event.symbol)
+        if state is None:
+            problem: Problem | None = Problem(
+                UNKNOWN_SYMBOL, f"there is no instrument {event.symbol}"
             )
-            return
-        state.trade_time_ns, state.last_price = trade.time_ns, trade.price
-        if state.builder is None:
-            state.builder = BarBuilder(trade.symbol, source, trade.time_ns)
-        intake.bars.extend(state.builder.on_trade(trade))
-        intake.trades.append(trade)
+        else:
+            problem = take(state, event, source, now_ns, intake)
+        if problem is not None:
+            row = RejectedRow.of(event.symbol, source, problem, repr(event), now_ns)
+            intake.rejected.append(row)
 
-    def _take_quote(self, source: str, quote: Quote, now_ns: int, intake: Intake) -> None:
-        state = self._symbol(quote.symbol)
-        before = state.quote.time_ns if state is not None and state.quote is not None else 0
-        problem = (
-            _unknown(quote.symbol)
-            if state is None
-            else check_quote(quote, state.instrument, now_ns) or _late(quote.time_ns, before)
-        )
-        if state is None or problem is not None:
-            assert problem is not None
-            intake.rejected.append(
-                RejectedRow.of(quote.symbol, source, problem, repr(quote), now_ns)
-            )
-            return
+
+def _take_trade(
+    state: _Symbol, trade: Trade, source: str, now_ns: int, intake: Intake
+) -> Problem | None:
+    problem = (
+        check_trade(trade, state.instrument, now_ns)
+        or _late(trade.time_ns, state.trade_time_ns)
+        or state.spikes.judge(trade.price)
+    )
+    if problem is not None:
+        return problem
+    state.trade_time_ns, state.last_price = trade.time_ns, trade.price
+    if state.builder is None:
+        state.builder = BarBuilder(trade.symbol, source, trade.time_ns)
+    intake.bars.extend(state.builder.on_trade(trade))
+    intake.trades.append(trade)
+    return None
+
+
+def _take_quote(
+    state: _Symbol, quote: Quote, source: str, now_ns: int, intake: Intake
+) -> Problem | None:
+    before_ns = state.quote.time_ns if state.quote is not None else 0
+    problem = check_quote(quote, state.instrument, now_ns) or _late(quote.time_ns, before_ns)
+    if problem is None:
         state.quote, state.quote_source = quote, source
         intake.quotes.append(quote)
+    return problem
 
-    def _take_bar(self, source: str, bar: Bar, now_ns: int, intake: Intake) -> None:
-        state = self._symbol(bar.symbol)
-        key = (source, bar.timeframe)
-        before = state.bar_times_ns.get(key, 0) if state is not None else 0
-        problem = (
-            _unknown(bar.symbol)
-            if state is None
-            else check_bar(bar, state.instrument, now_ns) or _late(bar.time_ns, before)
-        )
-        if problem is None and bar.time_ns == before:
-            problem = Problem(DUPLICATE, "the bar came before")
-        if state is None or problem is not None:
-            assert problem is not None
-            intake.rejected.append(RejectedRow.of(bar.symbol, source, problem, repr(bar), now_ns))
-            return
+
+def _take_bar(state: _Symbol, bar: Bar, source: str, now_ns: int, intake: Intake) -> Problem | None:
+    key = (source, bar.timeframe)
+    before_ns = state.bar_times_ns.get(key, 0)
+    problem = check_bar(bar, state.instrument, now_ns) or _late(bar.time_ns, before_ns)
+    if problem is None and bar.time_ns == before_ns:
+        problem = Problem(DUPLICATE, "the bar came before")
+    if problem is None:
         state.bar_times_ns[key], state.last_price = bar.time_ns, bar.close
         intake.bars.append(bar)
-
-
-def _unknown(symbol: str) -> Problem:
-    return Problem(UNKNOWN_SYMBOL, f"there is no instrument {symbol}")
+    return problem
 
 
 def _late(time_ns: int, before_ns: int) -> Problem | None:

@@ -16,7 +16,6 @@ from pi5.domain.market import Bar, Timeframe
 
 BATCH_ROWS = 5_000
 _PAGE_ROWS_MIN = 250
-_LIVE = "live"
 
 
 class BarHistory:
@@ -36,8 +35,9 @@ class BarHistory:
             end_ns = min(end_ns, wanted.beyond_ns)
         elif wanted.beyond_ns is not None:
             start_ns = max(start_ns, wanted.beyond_ns + 1)
+        source = self._recent.source(wanted.symbol, wanted.timeframe)
         by_time = {
-            row[0]: StoredBar(row, _LIVE)
+            row[0]: StoredBar(row, source)
             for row in self._recent.rows(wanted.symbol, wanted.timeframe, start_ns, end_ns)
         }
         by_time.update((bar.row[0], bar) for bar in stored)

@@ -33,9 +33,10 @@ def row_of(bar: Bar, instrument: Instrument) -> BarRow:
 class _Ring:
     """Rows in time order, the oldest giving way."""
 
-    __slots__ = ("_capacity", "_cells", "_next")
+    __slots__ = ("_capacity", "_cells", "_next", "source")
 
     def __init__(self, capacity: int) -> None:
+        self.source = ""
         self._capacity = capacity
         self._cells = array("q")
         self._next = 0
@@ -76,9 +77,15 @@ class RecentBars:
         if ring is None:
             ring = self._rings[key] = _Ring(capacity)
         ring.append(row_of(bar, instrument))
+        ring.source = bar.source
         return True
 
     def rows(self, symbol: str, timeframe: Timeframe, start_ns: int, end_ns: int) -> list[BarRow]:
         """Return the kept rows of a half-open range of times, oldest first."""
         ring = self._rings.get((symbol, timeframe))
         return ring.rows(start_ns, end_ns) if ring is not None else []
+
+    def source(self, symbol: str, timeframe: Timeframe) -> str:
+        """Return the provider that the kept bars came from; one at a time delivers a symbol."""
+        ring = self._rings.get((symbol, timeframe))
+        return ring.source if ring is not None else ""

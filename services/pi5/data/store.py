@@ -183,9 +183,9 @@ class Store:
         order = "DESC" if wanted.newest else "ASC"
         async with self._connection("bars") as connection:
             rows = await connection.fetch(
-                "SELECT time, open, high, low, close, volume, source FROM bar "  # noqa: S608
+                "SELECT time, open, high, low, close, volume, source FROM bar "
                 "WHERE symbol = $1 AND timeframe = $2 AND time >= $3 AND time < $4 "
-                f"ORDER BY time {order} LIMIT $5",  # one of two constants
+                f"ORDER BY time {order} LIMIT $5",
                 wanted.symbol,
                 int(wanted.timeframe),
                 to_datetime(start),
@@ -371,7 +371,7 @@ async def _add_bars(connection: Connection[Any], bars: Sequence[tuple[Bar, Instr
     columns = ", ".join(_COLUMNS)
     if len(records) < _COPY_ROWS_MIN:
         result = await connection.execute(
-            f"INSERT INTO bar ({columns}) SELECT * FROM unnest($1::text[], $2::smallint[], "  # noqa: S608
+            f"INSERT INTO bar ({columns}) SELECT * FROM unnest($1::text[], $2::smallint[], "
             "$3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], "
             "$8::bigint[], $9::text[]) ON CONFLICT DO NOTHING",
             *(list(column) for column in zip(*records, strict=True)),
@@ -380,7 +380,7 @@ async def _add_bars(connection: Connection[Any], bars: Sequence[tuple[Bar, Instr
         await connection.execute("CREATE TEMP TABLE incoming (LIKE bar) ON COMMIT DROP")
         await connection.copy_records_to_table("incoming", records=records, columns=_COLUMNS)
         result = await connection.execute(
-            f"INSERT INTO bar ({columns}) SELECT {columns} FROM incoming "  # noqa: S608
+            f"INSERT INTO bar ({columns}) SELECT {columns} FROM incoming "
             "ON CONFLICT DO NOTHING"
         )
     return int(result.rpartition(" ")[2])

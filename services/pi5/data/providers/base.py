@@ -76,6 +76,6 @@ class Provider(ABC):
     ) -> History:
         """Return bars of a half-open range of times; empty where the source has none."""
 
-    def book(self, symbol: str, levels: int) -> Book | None:  # noqa: ARG002 - of subclasses
+    def book(self, symbol: str, levels: int) -> Book | None:
         """Return the order book of a symbol; None where the source has no depth."""
         return None

@@ -110,10 +110,10 @@ class SyntheticProvider(Provider):
 
     async def history(
         self,
-        symbol: str,  # noqa: ARG002 - the interface's
-        timeframe: Timeframe,  # noqa: ARG002
-        start_ns: int,  # noqa: ARG002
-        end_ns: int,  # noqa: ARG002
+        symbol: str,
+        timeframe: Timeframe,
+        start_ns: int,
+        end_ns: int,
     ) -> History:
         """Return nothing: what the market did not live through never happened."""
         return History()
