@@ -20,7 +20,14 @@ from pi5.kit.home import Home
 from pi5.kit.settings import GRPC_SERVICES, Settings
 
 # Variables with a meaning of their own, not paths of settings.
-RESERVED = {"PI5_HOME", "PI5_CONFIG", "PI5_ADMIN_PASSWORD", "PI5_ADMIN_USERNAME"}
+RESERVED = {
+    "PI5_HOME",
+    "PI5_CONFIG",
+    "PI5_ADMIN_PASSWORD",
+    "PI5_ADMIN_USERNAME",
+    "PI5_SUPERVISOR_PID",  # set by the supervisor for its children
+    "PI5_FAILPOINT",  # kills a process at a named moment, in tests
+}
 SHORT_NAMES = {"PI5_DATABASE_URL": "database.url"}
 
 
