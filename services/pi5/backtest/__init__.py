@@ -1,0 +1,1 @@
+"""Backtests: history through the very engines that trade live, with a simulated clock."""
