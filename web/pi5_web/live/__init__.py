@@ -1,0 +1,1 @@
+"""Live data over the WebSocket: encoded once, sent to everybody who listens."""
