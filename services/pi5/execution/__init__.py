@@ -1,0 +1,1 @@
+"""Execution: the one door for orders; never loses or doubles one."""

@@ -1,0 +1,1 @@
+"""Brokers: one port, and what stands behind it."""
