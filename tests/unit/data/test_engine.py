@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from pi5.data.catalogue import Catalogue
 from pi5.data.engine import MarketEngine
 from pi5.domain.errors import NotFound
 from pi5.domain.market import Bar, Quote, Timeframe, Trade
+
+D = Decimal
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S  # on a five-second and a ten-second boundary, 20 s past a minute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from pi5.data import writer as writer_module
@@ -17,6 +17,8 @@ from pi5.domain.errors import Unavailable
 from pi5.domain.market import Bar, Quote, Timeframe, Trade
 from pi5.kit.log import get_logger
 from pi5.kit.wire.market import MarketEvents
+
+D = Decimal
 
 
 class Store:
@@ -82,7 +84,7 @@ async def parts(catalogue, clock):
 
 async def finished(feeds: Feeds) -> None:
     async with asyncio.timeout(5):
-        while feeds.statuses["scripted"].running:
+        while feeds.statuses["scripted"].running:  # noqa: ASYNC110 - as a person looks
             await asyncio.sleep(0.01)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from pi5.data.selection import Published, Selection
 from pi5.domain.errors import InvalidInput, OutOfRange
 from pi5.domain.market import Bar, Quote, Timeframe, Trade
 from pi5.kit.wire.market import MarketEvents, events_from
+
+D = Decimal
 
 ALL = Selection(None, quotes=True, trades=True, bars=True, books=False)
 START = stream_pb2.Resume()
@@ -46,7 +48,7 @@ async def publish(hub: Hub, *events: MarketEvents) -> None:
     for one in events:
         before = hub.sequence
         hub.publish(one)
-        while hub.sequence == before:
+        while hub.sequence == before:  # noqa: ASYNC110 - the hub tells nobody
             await asyncio.sleep(0.005)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from pi5.data.quality import (
@@ -16,6 +16,8 @@ from pi5.data.quality import (
     isolated_spikes,
 )
 from pi5.domain.market import Bar, Quote, Timeframe, Trade
+
+D = Decimal
 
 NOW = 1_700_000_000_000_000_000
 BAR = Bar("ACME", Timeframe.D1, NOW - 10**15, D("10"), D("12"), D("9"), D("11"), D("100"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 from pi5.data.recent import CAPACITY, RecentBars
 from pi5.domain.market import Bar, Timeframe
+
+D = Decimal
 
 
 def bar(second: int, timeframe: Timeframe = Timeframe.S1) -> Bar:

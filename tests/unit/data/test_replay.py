@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal as D
+import itertools
+from decimal import Decimal
 
 import pytest
 from pi5.data.providers.replay import ReplayPlan, ReplayProvider, quote_around
 from pi5.domain.market import Bar, Timeframe
+
+D = Decimal
 
 DAY = 86_400 * 10**9
 
@@ -91,7 +94,7 @@ async def test_a_slow_replay_says_its_quote_again(acme, clock) -> None:
     """Between two bars the quote is repeated with a new time, so that it never looks stale."""
     provider = replay(History(ACME=[bar(1), bar(2)]), acme, clock, speed=0.1)
     times = [q.time_ns async for events in provider.stream() for q in events.quotes]
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert len(times) >= 5
     assert max(gaps) <= 3 * 10**9
 
