@@ -19,6 +19,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
 
+from pi5.kit.clock import SystemClock
+
 _PIPE_WIDTH = 400
 
 
@@ -102,6 +104,6 @@ def enum_text(kind: Any, value: str | int) -> str:
 
 def local_time(time: Timestamp) -> str:
     """Return a time of day on this machine, with the date unless it is today."""
-    moment = time.ToDatetime(tzinfo=datetime.now().astimezone().tzinfo)
-    today = datetime.now().astimezone().date()
+    moment = datetime.fromtimestamp(time.ToNanoseconds() / 1e9).astimezone()
+    today = datetime.fromtimestamp(SystemClock().now_ns() / 1e9).astimezone().date()
     return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M}"

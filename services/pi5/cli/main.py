@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,21 +44,27 @@ def build(modules: Iterable[str]) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, 1 for a fault, or 2 for wrong usage."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # What lives for months does without the command line's own imports.
     if len(words) == 2 and words[0] == "serve" and not words[1].startswith("-"):
-        # The services live for months: they do without the command line's imports.
         from pi5.kit.lifecycle import serve
 
         return serve(words[1])
+    if words == ["up"]:
+        from pi5.cli.up import start
+
+        return _say_faults(start)
     known = commands()
     called = [known[word] for word in words if word in known]
-    return _run(words, called[:1] or list(known.values()))
+    app = build(called[:1] or known.values())
+    return _say_faults(lambda: app(args=words, prog_name="pi5"))
 
 
-def _run(words: Sequence[str], modules: Sequence[str]) -> int:
+def _say_faults(run: Callable[[], None]) -> int:
+    """Run a command and turn how it ends into an exit code."""
     from pi5.domain.errors import Fault
 
     try:
-        build(modules)(args=list(words), prog_name="pi5")
+        run()
     except Fault as fault:
         print(f"error {fault.code}: {fault.message}", file=sys.stderr)
         return 1
