@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { legacyColour } from "@/chart/colours";
+import { chartPointsOf, POINTS_MAX } from "@/chart/series";
+import { startOfRange } from "@/pages/overview/ranges";
+import { mergeRows, type RowShape } from "@/queries/lists";
+
+interface Row {
+  id: string;
+  created_at: string;
+  updated_at: string;
+  status: string;
+}
+
+const SHAPE: RowShape<Row> = {
+  id: (row) => row.id,
+  time: (row) => row.created_at,
+  version: (row) => row.updated_at,
+};
+
+const row = (id: string, minute: number, updated: number, status: string): Row => ({
+  id,
+  created_at: `2026-03-05T14:${String(minute).padStart(2, "0")}:00Z`,
+  updated_at: `2026-03-05T15:${String(updated).padStart(2, "0")}:00Z`,
+  status,
+});
+
+describe("lists", () => {
+  it("take the newer version of each row, from whichever side it came", () => {
+    const fetched = [row("a", 2, 9, "filled"), row("b", 1, 1, "accepted")];
+    const pushed = [row("a", 2, 5, "accepted"), row("b", 1, 3, "filled")];
+    const statuses = mergeRows(fetched, pushed, SHAPE).map((merged) => merged.status);
+    expect(statuses).toEqual(["filled", "filled"]);
+  });
+
+  it("put rows that were pushed among the others by time, newest first", () => {
+    const merged = mergeRows(
+      [row("a", 1, 1, "x")],
+      [row("b", 3, 1, "x"), row("c", 2, 1, "x")],
+      SHAPE,
+    );
+    expect(merged.map((found) => found.id)).toEqual(["b", "c", "a"]);
+  });
+});
+
+describe("curves", () => {
+  it("are strictly rising in time whatever order the points came in", () => {
+    const point = (time: string, equity: string) => ({ time, equity, drawdown_share: "-0.01" });
+    const points = chartPointsOf([
+      point("2026-03-05T14:00:02Z", "3"),
+      point("2026-03-05T14:00:00Z", "1"),
+      point("2026-03-05T14:00:02.500Z", "4"),
+      point("", "9"),
+    ]);
+    expect(points.map((found) => found.equity)).toEqual([1, 4]);
+    expect(points[0]?.drawdown).toBe(-1);
+  });
+
+  it("keep only the newest points when there are too many", () => {
+    const many = Array.from({ length: POINTS_MAX + 10 }, (_, second) => ({
+      time: new Date(1.7e12 + second * 1000).toISOString(),
+      equity: String(second),
+    }));
+    expect(chartPointsOf(many)).toHaveLength(POINTS_MAX);
+    expect(chartPointsOf(many)[0]?.equity).toBe(10);
+  });
+
+  it("begin a range's length ago, or at the beginning", () => {
+    const now = Date.parse("2026-03-05T14:00:00Z");
+    expect(startOfRange("1D", now)).toBe("2026-03-04T14:00:00.000Z");
+    expect(startOfRange("All", now)).toBe("");
+  });
+
+  it("take mixed colours in the notation that canvas libraries read", () => {
+    expect(legacyColour("color(srgb 1 0.5 0 / 0.25)")).toBe("rgba(255, 128, 0, 0.25)");
+    expect(legacyColour("rgb(1, 2, 3)")).toBe("rgb(1, 2, 3)");
+  });
+});
