@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pi5.kit import lifecycle
 from pi5.kit.clock import SystemClock
+from pi5.supervisor import process
 from pi5.supervisor.process import ServiceProcess
 
 SLEEPER = "import time; print('here', flush=True); time.sleep(60)"
@@ -104,6 +106,11 @@ async def test_a_line_without_end_is_cut_not_kept():
         await child.until(lambda c: "end" in c.lines)
         assert sum(map(len, child.lines)) == 1_000_003
         assert max(map(len, child.lines)) <= 512 * 1024
+
+
+def test_services_look_for_the_variable_that_the_supervisor_sets():
+    """Supervisor and services agree on how a service knows its supervisor."""
+    assert process.PARENT_VARIABLE == lifecycle.PARENT_VARIABLE
 
 
 async def test_a_command_that_cannot_run_is_tried_again():

@@ -11,12 +11,13 @@ from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Callable, Sequence
 
 from pi5.kit.clock import Clock
-from pi5.kit.lifecycle import PARENT_VARIABLE
 from pi5.kit.log import get_logger
 from pi5.supervisor.restart import RestartDelay
 from pi5.supervisor.state import ServiceState
 from pi5.supervisor.timestamp import rfc3339
 
+# What a service compares its parent with (pi5.kit.lifecycle, which is too large to import here).
+PARENT_VARIABLE = "PI5_SUPERVISOR_PID"
 _LINE_BYTES_MAX = 256 * 1024
 _LAST_WORDS_S = 0.5  # to read what was written before the end
 
