@@ -153,8 +153,8 @@ async def test_a_request_is_answered_once_and_its_answer_kept(store: Store) -> N
     with pytest.raises(Conflict) as caught:
         await store.once(other, pb.StopStrategyResponse, change)
     assert caught.value.code == "IDEMPOTENCY_KEY_REUSED"
+    bad = pb.StopStrategyRequest(request_id="7", id="one")
     with pytest.raises(InvalidInput):
-        bad = pb.StopStrategyRequest(request_id="7", id="one")
         await store.once(bad, pb.StopStrategyResponse, change)
 
 

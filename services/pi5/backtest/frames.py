@@ -1,4 +1,4 @@
-"""How worker and service write messages to each other; apart, so that the service loads no engine."""
+"""How worker and service frame messages; apart, so that the service loads no engine."""
 
 from __future__ import annotations
 

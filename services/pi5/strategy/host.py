@@ -158,7 +158,7 @@ class Host:
             self.engine.stop(row.id)
             return
         if self.engine.state(row.id) not in _LIVE:
-            reaction = self.engine.start(row.id, self._clock.now_ns(), from_history=True)
+            reaction = self.engine.start(row.id, self._now_ns(), from_history=True)
             await self.react(reaction)
             if reaction.failures:
                 return
@@ -167,7 +167,7 @@ class Host:
         if wanted is StrategyState.PAUSED:
             self.engine.pause(row.id)
         else:
-            self.engine.start(row.id, self._clock.now_ns(), from_history=True)
+            self.engine.start(row.id, self._now_ns(), from_history=True)
 
     async def _warm_up(self, request: HistoryRequest) -> bool:
         """Show an instance its history; False when the data service could not give it."""
@@ -181,7 +181,7 @@ class Host:
             )
             return False
         if self.state(request.strategy_id) in _LIVE:
-            await self.react(self.engine.warm_up(request, bars, self._clock.now_ns()))
+            await self.react(self.engine.warm_up(request, bars, self._now_ns()))
         return True
 
     # Market and portfolio
@@ -190,11 +190,11 @@ class Host:
         """Hand out a completed bar, after the history that must come before it."""
         for request in self.engine.missing_history(bar):
             await self._warm_up(request)
-        await self.react(self.engine.on_bar(bar, self._clock.now_ns()))
+        await self.react(self.engine.on_bar(bar, self._now_ns()))
 
     async def on_quote(self, quote: Quote) -> None:
         """Hand out a quote."""
-        await self.react(self.engine.on_quote(quote, self._clock.now_ns()))
+        await self.react(self.engine.on_quote(quote, self._now_ns()))
 
     def on_portfolio(self, view: PortfolioView) -> None:
         """Take note of what is held."""
@@ -316,6 +316,10 @@ class Host:
     def _count_running(self) -> None:
         states = [self.state(strategy_id) for strategy_id in self._rows]
         metrics.RUNNING.set(states.count(StrategyState.RUNNING))
+
+    def _now_ns(self) -> int:
+        """Return the time in whole microseconds: what the database keeps is what is sent."""
+        return self._clock.now_ns() // 1_000 * 1_000
 
     async def _send_nowhere(self, signals: list[Signal]) -> None:
         raise AssertionError(f"{len(signals)} signals before the host was wired")
