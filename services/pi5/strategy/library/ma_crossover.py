@@ -28,7 +28,7 @@ class MovingAverageCrossover(Strategy):
         if self.fast >= self.slow:
             raise ValueError(f"fast ({self.fast}) must be smaller than slow ({self.slow})")
 
-    def on_start(self, context: Context) -> None:  # noqa: ARG002 - the hook's signature
+    def on_start(self, context: Context) -> None:
         """Begin with empty averages."""
         self._fast = Sma(self.fast)
         self._slow = Sma(self.slow)
