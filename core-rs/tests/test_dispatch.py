@@ -94,6 +94,74 @@ async def test_batches_deliver_everything_from_another_thread_and_end_with_close
     assert events == list(range(2000))
 
 
+def test_a_handler_gets_each_event_at_once_and_may_publish_itself() -> None:
+    """Publishing from inside a handler is safe and reaches everybody."""
+    bus, seen = core.Bus(), []
+
+    def handler(event: int) -> None:
+        seen.append(event)
+        if event < 3:
+            bus.publish("t", event + 1)
+
+    subscription = bus.subscribe("t", handler=handler)
+    assert bus.publish("t", 1) == 1
+    assert seen == [1, 2, 3]
+    subscription.close()
+    assert bus.publish("t", 1) == 0
+
+
+def test_a_failing_handler_keeps_nobody_else_from_the_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The failure is reported and counted, and the producer goes on."""
+    bus, reported = core.Bus(), []
+    monkeypatch.setattr(sys, "unraisablehook", lambda info: reported.append(info.exc_type))
+    bus.subscribe("t", handler=lambda event: 1 // event)
+    reader = bus.subscribe("t")
+    assert bus.publish("t", 0) == 2
+    assert reported == [ZeroDivisionError]
+    assert reader.drain() == [0]
+    assert bus.statistics()["subscriptions"][0]["failures"] == 1
+
+
+def test_an_encoder_runs_once_for_many_and_never_for_nobody() -> None:
+    """All subscribers share the same bytes."""
+    bus, calls = core.Bus(), []
+
+    def encode(value: int) -> bytes:
+        calls.append(value)
+        return str(value).encode()
+
+    assert bus.publish_encoded("t", 5, encode) == 0
+    readers = [bus.subscribe("t"), bus.subscribe("t")]
+    assert bus.publish_encoded("t", 6, encode) == 2
+    first, second = (reader.drain()[0] for reader in readers)
+    assert first is second
+    assert calls == [6]
+
+
+def test_a_list_is_published_item_by_item_with_one_wakeup() -> None:
+    """The order stays, the bound holds and the loss is counted."""
+    bus, calls = core.Bus(), []
+    reader = bus.subscribe("t", capacity=4)
+    reader.set_wakeup(lambda: calls.append(1))
+    assert bus.publish_many("t", list(range(6))) == 6
+    assert (reader.drain(), reader.dropped, calls) == ([2, 3, 4, 5], 2, [1])
+
+
+def test_a_thread_can_wait_for_events() -> None:
+    """Waiting releases the interpreter, and ends with events, time or close."""
+    bus = core.Bus()
+    reader = bus.subscribe("t")
+    assert reader.drain_wait(timeout=0.01) == []
+    thread = threading.Thread(target=lambda: (time.sleep(0.02), bus.publish("t", 1)))
+    thread.start()
+    assert reader.drain_wait(timeout=5.0) == [1]
+    thread.join()
+    bus.close()
+    assert reader.drain_wait(timeout=5.0) == []
+
+
 def test_statistics_tell_topics_and_subscriptions() -> None:
     """What was published and what became of it, by name."""
     bus = core.Bus()

@@ -19,6 +19,7 @@ def register(suite: Any) -> None:
     {
         "order book": _order_book,
         "indicators": _indicators,
+        "dispatch": _dispatch,
     }[suite.title](suite)
 
 
@@ -196,3 +197,133 @@ def _indicator(suite: Any, name: str, check: Any) -> None:
             return [x[0] for x in out] if several else out
 
         return (lambda: make().update), run, check(name, data)
+
+
+# ---------------------------------------------------------------------------- dispatch
+def _counting(suite: Any, name: str, setup: Any) -> None:
+    """Registers setup(handlers) -> feed(events) for one and eight counting handlers."""
+    import sys
+
+    make_handlers = sys.modules["__main__"].handlers
+    for workload in ("fan1", "fan8"):
+
+        @suite.contender(name, workload, needs=NEEDS)
+        def contend(data: Any) -> Any:
+            events, count = data
+
+            def prepare() -> Any:
+                made, counter = make_handlers(count)
+                return setup(made), counter
+
+            def run(state: Any) -> dict[str, int]:
+                feed, counter = state
+                feed(events)
+                return {"delivered": counter[0]}
+
+            return prepare, run
+
+
+def _dispatch(suite: Any) -> None:
+    def direct(handlers: list[Any]) -> Any:
+        import pi5_core as core
+
+        bus = core.Bus()
+        for handler in handlers:
+            bus.subscribe("quotes.AAA", handler=handler)
+
+        def feed(events: list[Any]) -> None:
+            publish = bus.publish
+            for event in events:
+                publish("quotes.AAA", event)
+
+        return feed
+
+    _counting(suite, NAME, direct)
+    _batches(suite)
+    _threads(suite)
+
+    @suite.contender(NAME, "latency", needs=NEEDS)
+    def latency(count: int) -> Any:
+        import sys
+
+        import pi5_core as core
+
+        suite_module = sys.modules["__main__"]
+
+        def run(_: object) -> dict[str, int]:
+            bus, now, late = core.Bus(), suite_module.now, []
+            bus.subscribe("x", handler=lambda sent: late.append(now() - sent))
+            for _round in range(count):
+                bus.publish("x", now())
+            return suite_module.pct(late)
+
+        return run
+
+
+def _batches(suite: Any) -> None:
+    for workload in ("fan1", "fan8"):
+
+        @suite.contender(f"{NAME}, batches of 1000 through queues", workload, needs=NEEDS)
+        def contend(data: Any) -> Any:
+            import pi5_core as core
+
+            events, readers = data
+
+            def run(_: object) -> dict[str, int]:
+                bus, total = core.Bus(), 0
+                drains = [bus.subscribe("quotes.AAA").drain for _ in range(readers)]
+                for start in range(0, len(events), 1000):
+                    bus.publish_many("quotes.AAA", events[start : start + 1000])
+                    for drain in drains:
+                        count = 0
+                        for _event in drain(1000):
+                            count += 1
+                        total += count
+                return {"delivered": total}
+
+            return run
+
+
+def _threads(suite: Any) -> None:
+    for workload in ("fan1", "fan8"):
+
+        @suite.contender(f"{NAME}, thread -> asyncio", workload, needs=NEEDS)
+        def contend(data: Any) -> Any:
+            events, readers = data
+            return lambda _: _thread_to_asyncio(events, readers)
+
+
+def _thread_to_asyncio(events: list[Any], readers: int) -> dict[str, int]:
+    import asyncio
+    import threading
+
+    import pi5_core as core
+
+    bus = core.Bus()
+    subscriptions = [
+        bus.subscribe("quotes.AAA", capacity=65_536, policy="block", block_timeout=60.0)
+        for _ in range(readers)
+    ]
+
+    def produce() -> None:
+        for event in events:
+            bus.publish("quotes.AAA", event)
+        bus.close()
+
+    async def consume(subscription: Any) -> int:
+        count = 0
+        async for batch in subscription.batches(4096):
+            for _event in batch:
+                count += 1
+        return count
+
+    async def main() -> int:
+        tasks = [asyncio.create_task(consume(s)) for s in subscriptions]
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=produce)
+        thread.start()
+        counts = await asyncio.gather(*tasks)
+        thread.join()
+        return sum(counts)
+
+    return {"delivered": asyncio.run(main())}

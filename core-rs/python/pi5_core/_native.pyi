@@ -973,18 +973,30 @@ class Bus:
         capacity: int = 1024,
         policy: Literal["drop_oldest", "block", "conflate"] = "drop_oldest",
         block_timeout: float = 1.0,
+        handler: Callable[[Any], object] | None = None,
     ) -> Subscription:
         """Receive a topic, or with a trailing `*` every topic with that prefix.
 
         A full queue drops its oldest event, or with `block` lets the publisher wait at most
         `block_timeout` seconds (then the event counts as dropped), or with `conflate` replaces
-        the waiting event of the same key.
+        the waiting event of the same key. A handler takes each event at once, in the publisher's
+        thread, instead of a queue; what it raises goes to `sys.unraisablehook`.
         """
 
     def publish(self, topic: str, payload: object, key: str | None = None) -> int:
         """Queue an event for every subscriber; returns how many took it."""
 
-    def statistics(self) -> dict[str, Any]: ...
+    def publish_many(self, topic: str, payloads: list[Any]) -> int:
+        """Publish every item of a list with one look-up; returns the number of deliveries."""
+
+    def publish_encoded(
+        self, topic: str, value: object, encode: Callable[[Any], object], key: str | None = None
+    ) -> int:
+        """Publish `encode(value)`, encoded once for all, and not at all for nobody."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Published events by topic, and what became of them by subscription."""
+
     def close(self) -> None:
         """Close every subscription; what waits can still be drained."""
 
@@ -994,6 +1006,9 @@ class Subscription:
 
     def drain(self, limit: int = 256) -> list[Any]:
         """Take at most `limit` payloads, oldest first; never waits."""
+
+    def drain_wait(self, limit: int = 256, timeout: float = 1.0) -> list[Any]:
+        """Wait for events at most `timeout` seconds, for readers in threads."""
 
     def batches(self, limit: int = 256) -> AsyncIterator[list[Any]]:
         """Iterate over batches from asyncio until closed and drained."""

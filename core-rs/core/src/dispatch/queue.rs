@@ -65,6 +65,8 @@ struct State<T> {
     closed: bool,
     /// Producers waiting for room, so that readers signal only when somebody listens.
     waiting: usize,
+    /// Readers waiting for events.
+    reading: usize,
 }
 
 /// A bounded queue between one or more producers and one reader.
@@ -73,6 +75,7 @@ pub struct Queue<T> {
     policy: Policy,
     state: Mutex<State<T>>,
     room: Condvar,
+    filled: Condvar,
 }
 
 impl<T> Queue<T> {
@@ -85,8 +88,15 @@ impl<T> Queue<T> {
             statistics: QueueStatistics::default(),
             closed: false,
             waiting: 0,
+            reading: 0,
         };
-        Self { capacity: capacity.max(1), policy, state: Mutex::new(state), room: Condvar::new() }
+        Self {
+            capacity: capacity.max(1),
+            policy,
+            state: Mutex::new(state),
+            room: Condvar::new(),
+            filled: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -95,7 +105,53 @@ impl<T> Queue<T> {
 
     /// Offers one event.
     pub fn offer(&self, payload: T, key: Option<&str>) -> Offer<T> {
-        self.lock().offer(payload, key, self.capacity, self.policy)
+        let mut state = self.lock();
+        let offered = state.offer(payload, key, self.capacity, self.policy);
+        self.notify_readers(&state);
+        offered
+    }
+
+    /// Offers many events at once, without keys, to a queue that does not block. What gave way is
+    /// appended to `displaced`. None when the queue is closed, else whether it was empty.
+    pub fn offer_many(
+        &self,
+        payloads: impl IntoIterator<Item = T>,
+        displaced: &mut Vec<T>,
+    ) -> Option<bool> {
+        let mut state = self.lock();
+        let mut was_empty = false;
+        for payload in payloads {
+            match state.offer(payload, None, self.capacity, self.policy) {
+                Offer::Queued { first, displaced: old } => {
+                    was_empty |= first;
+                    displaced.extend(old);
+                }
+                Offer::Full(payload) => displaced.push(payload),
+                Offer::Closed(payload) => {
+                    displaced.push(payload);
+                    return None;
+                }
+            }
+        }
+        self.notify_readers(&state);
+        Some(was_empty)
+    }
+
+    fn notify_readers(&self, state: &State<T>) {
+        if state.reading > 0 {
+            self.filled.notify_all();
+        }
+    }
+
+    /// Waits until there is an event, the queue is closed or the time is over.
+    pub fn wait_for_events(&self, timeout: Duration) {
+        let mut state = self.lock();
+        if !state.events.is_empty() || state.closed {
+            return;
+        }
+        state.reading += 1;
+        let waited = self.filled.wait_timeout(state, timeout);
+        waited.unwrap_or_else(PoisonError::into_inner).0.reading -= 1;
     }
 
     /// Waits until there is room, the queue is closed or the time is over.
@@ -109,15 +165,8 @@ impl<T> Queue<T> {
         waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 
-    /// Moves at most `limit` events out, oldest first. A closed queue can still be drained.
-    pub fn drain(&self, limit: usize, mut take: impl FnMut(T)) -> usize {
-        let mut events = Vec::new();
-        let count = self.drain_into(limit, &mut events);
-        events.into_iter().for_each(&mut take);
-        count
-    }
-
-    /// Like [`Queue::drain`], into a buffer of the caller.
+    /// Moves at most `limit` events out, oldest first, to a buffer of the caller. A closed queue
+    /// can still be drained.
     pub fn drain_into(&self, limit: usize, events: &mut Vec<T>) -> usize {
         let mut state = self.lock();
         let count = limit.min(state.events.len());
@@ -138,6 +187,7 @@ impl<T> Queue<T> {
     pub fn close(&self) {
         self.lock().closed = true;
         self.room.notify_all();
+        self.filled.notify_all();
     }
 
     /// True after [`Queue::close`].
