@@ -20,7 +20,12 @@ function connect(random = 0.5) {
   const onOpen = vi.fn();
   const link = new LiveLink(
     { ...time, open: server.open, random: () => random },
-    { onOpen, onMessage: vi.fn(), onLink: (now) => states.push(now.state), onRefused },
+    {
+      onOpen,
+      onMessage: (data) => !String(data).includes("error"),
+      onLink: (now) => states.push(now.state),
+      onRefused,
+    },
   );
   link.start();
   return { time, server, link, states, onRefused, onOpen };
@@ -107,6 +112,22 @@ describe("LiveLink", () => {
     server.newest.end();
     await time.advance(BACKOFF_MS.min * 4);
     expect(server.sockets).toHaveLength(before);
+  });
+
+  it("keeps waiting longer when the server only ever says no", async () => {
+    const { server, time } = connect(1);
+    for (let refusal = 0; refusal < 4; refusal += 1) {
+      server.newest.accept();
+      server.newest.tell({ type: "error", data: { code: "TOKEN_MISSING" } });
+      server.newest.end(4401);
+      await time.advance(BACKOFF_MS.min * 2 ** refusal);
+    }
+    expect(server.sockets).toHaveLength(5);
+    server.newest.accept();
+    server.newest.tell({ type: "error", data: { code: "TOKEN_MISSING" } });
+    server.newest.end(4401);
+    await time.advance(BACKOFF_MS.min * 2 ** 3);
+    expect(server.sockets).toHaveLength(5);
   });
 
   it("asks about the session when it is turned away, not when a connection breaks", async () => {

@@ -119,7 +119,7 @@ describe("LiveClient", () => {
   it("asks again for a snapshot that does not come", async () => {
     const { time, server, client } = await started();
     client.want("portfolio");
-    for (let second = 0; second < 7; second += 1) {
+    for (let second = 0; second < 10; second += 1) {
       await time.advance(1_000);
       server.newest.tell({ type: "heartbeat" });
     }

@@ -2,7 +2,7 @@
 // by which components read it.
 import { useEffect, useSyncExternalStore } from "react";
 import { ChannelState } from "./apply";
-import { type Channel, parseFrame, SequenceTracker } from "./frames";
+import { type Channel, type Frame, parseFrame, SequenceTracker } from "./frames";
 import { type Link, type LinkPorts, LiveLink, type Socket } from "./link";
 import { flushIntervalMs, LiveStore } from "./store";
 
@@ -10,7 +10,7 @@ const LINK_KEY = "link";
 // A route change unsubscribes and subscribes again within moments: waiting saves the snapshot.
 const LINGER_MS = 2_000;
 // A snapshot that was asked for and did not come is asked for again.
-const SNAPSHOT_WITHIN_MS = 5_000;
+const SNAPSHOT_WITHIN_MS = 8_000;
 
 interface Subscription {
   wanted: number;
@@ -113,11 +113,16 @@ export class LiveClient {
     this.#wasOpen = true;
   }
 
-  #receive(data: unknown): void {
+  #receive(data: unknown): boolean {
     const frame = parseFrame(data);
-    if (!frame) return;
+    if (!frame) return false;
     if (frame.type === "pong") this.#link.ponged();
     this.#repeatUnanswered();
+    this.#pass(frame);
+    return frame.type !== "error";
+  }
+
+  #pass(frame: Frame): void {
     const subscription = frame.channel && this.#subscriptions.get(frame.channel);
     if (!frame.channel || !subscription) return;
     const verdict = frame.type === "error" ? "apply" : subscription.tracker.judge(frame);

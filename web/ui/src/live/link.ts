@@ -31,7 +31,8 @@ export interface LinkPorts {
 export interface LinkHandlers {
   /** The socket is open; subscriptions are sent here. */
   onOpen(): void;
-  onMessage(data: unknown): void;
+  /** Says whether the message shows that the server serves us: only then waits become short. */
+  onMessage(data: unknown): boolean;
   onLink(link: Link): void;
   /** The server turned the connection away; resolves when another try makes sense. */
   onRefused(): Promise<void>;
@@ -144,9 +145,8 @@ export class LiveLink {
     const now = this.#ports.now();
     this.#heardAt = now;
     this.#lastMessageAt = now;
-    this.#attempt = 0;
     this.#probeUntil = null;
-    this.#handlers.onMessage(data);
+    if (this.#handlers.onMessage(data)) this.#attempt = 0;
     this.#publish();
   }
 
