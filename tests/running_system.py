@@ -62,6 +62,7 @@ class RunningSystem:
             **variables,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.started_s = 0.0
         self.client = httpx.Client(base_url=self.url, timeout=15)
 
     def start(self) -> float:
@@ -74,7 +75,8 @@ class RunningSystem:
             stderr=subprocess.STDOUT,
         )
         eventually(self.healthy, 60)
-        return time.monotonic() - began
+        self.started_s = time.monotonic() - began
+        return self.started_s
 
     def console(self) -> str:
         """Return what the terminal shows."""

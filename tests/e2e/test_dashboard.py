@@ -47,7 +47,7 @@ def signed_in(browser: Browser, system: RunningSystem, size: dict, scheme: str) 
         lambda line: page.problems.append(line.text) if "Content Security" in line.text else None,
     )
     page.goto(system.url + "/")
-    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_attached()

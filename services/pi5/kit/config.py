@@ -100,9 +100,13 @@ def _overlay(content: dict[str, Any], environment: Mapping[str, str]) -> dict[st
                 )
             node = child
         value = environment[name]
-        node[last] = value.split(",") if _is_tuple(path) else value
+        node[last] = _list(value) if _is_tuple(path) else value
         origins[path] = name
     return origins
+
+
+def _list(value: str) -> list[str]:
+    return value.split(",") if value else []
 
 
 def _is_tuple(path: str) -> bool:
