@@ -13,11 +13,10 @@ from pi5.data.feeds import Feeds
 from pi5.data.history import BarHistory
 from pi5.data.hub import Hub
 from pi5.data.imports import Imports
-from pi5.data.providers.base import Book
+from pi5.data.providers.base import Book, Provider
 from pi5.data.providers.replay import ReplayPlan
-from pi5.data.providers.samples import samples
 from pi5.data.providers.synthetic import NAME as SYNTHETIC
-from pi5.data.providers.synthetic import SyntheticProvider, synthetic_instrument
+from pi5.data.providers.synthetic import SyntheticProvider
 from pi5.data.recent import RecentBars
 from pi5.data.replays import Replays
 from pi5.data.server import NAME, MarketDataServicer, add_to_server
@@ -94,16 +93,20 @@ def _build(context: Context, store: Store) -> _Parts:
 
 
 async def _prepare(context: Context, parts: _Parts) -> None:
-    """Make instruments and samples known."""
-    settings = context.settings.data
-    wanted = [sample.instrument for sample in samples()] if settings.import_samples else []
-    if settings.synthetic.enabled:
-        wanted += [synthetic_instrument(symbol) for symbol in settings.synthetic.symbols]
-    await parts.store.add_instruments(wanted)
+    """Make stored instruments and the samples known."""
     for instrument in await parts.store.instruments():
         parts.catalogue.add(instrument)
-    if settings.import_samples:
+    if context.settings.data.import_samples:
         await parts.imports.take_samples()
+
+
+async def _start_provider(parts: _Parts, provider: Provider) -> None:
+    """Make a provider's instruments known and run it."""
+    await parts.store.add_instruments(provider.instruments())
+    for instrument in provider.instruments():
+        if instrument.symbol not in parts.catalogue:
+            parts.catalogue.add(instrument)
+    parts.feeds.start(provider)
 
 
 async def _run_feeds(context: Context, parts: _Parts) -> None:
@@ -113,13 +116,13 @@ async def _run_feeds(context: Context, parts: _Parts) -> None:
     if settings.synthetic.enabled and settings.synthetic.symbols:
         symbols = settings.synthetic.symbols
         for symbol in symbols:
-            if parts.catalogue.get(symbol).provider != SYNTHETIC:
+            if symbol in parts.catalogue and parts.catalogue.get(symbol).provider != SYNTHETIC:
                 raise ConfigurationFault(
                     "SYMBOL_TAKEN",
                     f"data.synthetic.symbols names {symbol}, which is another instrument already",
                 )
         closes = await parts.store.last_closes(symbols, Timeframe.M1)
-        parts.feeds.start(SyntheticProvider(settings.synthetic, context.clock, closes))
+        await _start_provider(parts, SyntheticProvider(settings.synthetic, context.clock, closes))
     if settings.replay.enabled and settings.replay.symbols:
         plan = ReplayPlan(
             id=new_id(),

@@ -380,8 +380,7 @@ async def _add_bars(connection: Connection[Any], bars: Sequence[tuple[Bar, Instr
         await connection.execute("CREATE TEMP TABLE incoming (LIKE bar) ON COMMIT DROP")
         await connection.copy_records_to_table("incoming", records=records, columns=_COLUMNS)
         result = await connection.execute(
-            f"INSERT INTO bar ({columns}) SELECT {columns} FROM incoming "
-            "ON CONFLICT DO NOTHING"
+            f"INSERT INTO bar ({columns}) SELECT {columns} FROM incoming ON CONFLICT DO NOTHING"
         )
     return int(result.rpartition(" ")[2])
 
