@@ -26,6 +26,7 @@ from pi5.execution.effects import Effects
 from pi5.execution.engine import ExecutionEngine
 from pi5.portfolio.engine import PortfolioEngine
 from pi5.risk.engine import RiskEngine
+from pi5.risk.situation import RiskRules
 from pi5.strategy.api import Strategy
 from pi5.strategy.engine import Definition, Reaction, StrategyEngine
 
@@ -61,7 +62,8 @@ class Simulation:
         self._exchange = BarExchange(spec.costs, dict(instruments))
         self._strategies = StrategyEngine(self._ids)
         self._execution = ExecutionEngine(self._ids)
-        self._risk = _risk_engine(spec, instruments)
+        rules = RiskRules(currency=spec.currency)
+        self._risk = RiskEngine(spec.limits, instruments, rules)
         self._sequence = 0
         self._day_ends_ns = 0
         definition = Definition(
@@ -139,10 +141,11 @@ class Simulation:
         for bar in moment:
             self.portfolio.on_mark(bar.symbol, bar.close, end_ns, MarkSource.BAR)
             self._risk.on_mark(bar.symbol, bar.close, end_ns, MarkSource.BAR)
+        # A view each moment, as live: the highest equity, which limits look at, is noted with it.
+        view = self.portfolio.view(end_ns)
+        self.journal.moment(first.time_ns, end_ns, view.equity, view.cash)
         for bar in moment:
             self._take(self._strategies.on_bar(bar, end_ns))
-        equity = self.portfolio.equity()
-        self.journal.moment(first.time_ns, end_ns, equity, self.portfolio.books.cash)
 
     def _take(self, reaction: Reaction) -> None:
         for failure in reaction.failures:
@@ -160,9 +163,9 @@ class Simulation:
         now_ns = signal.created_at_ns
         self.journal.signals += 1
         self._risk.on_portfolio(self.portfolio.view(now_ns))
-        client_order_id = self._ids()
+        # As live: a signal's id is the client id of its order.
         decision = self._risk.evaluate_signal(
-            signal, DEFAULT_ACCOUNT, now_ns, self._ids(), client_order_id
+            signal, DEFAULT_ACCOUNT, now_ns, self._ids(), signal.id
         )
         self._digest.decision(decision)
         if not decision.approved:
@@ -170,9 +173,7 @@ class Simulation:
             self._strategies.on_refused(signal)
             self._apply(self._execution.signal_refused(signal, decision, now_ns), now_ns)
             return
-        approved = self._execution.approve(
-            decision, signal, now_ns, DEFAULT_ACCOUNT, client_order_id
-        )
+        approved = self._execution.approve(decision, signal, now_ns, DEFAULT_ACCOUNT, signal.id)
         self.journal.orders += 1
         self._apply(
             self._execution.new_order(approved, self._ids(), BROKER, signal, now_ns, decision),
@@ -203,13 +204,6 @@ class Simulation:
             assert entry is not None, "what is sent is known"
             self._execution.sent(order_id, now_ns)
             self._on_report(self._exchange.place(entry.order.terms, now_ns), now_ns)
-
-
-def _risk_engine(spec: Spec, instruments: Mapping[str, Instrument]) -> RiskEngine:
-    engine = RiskEngine(spec.limits)
-    for symbol in spec.symbols:
-        engine.on_instrument(instruments[symbol])
-    return engine
 
 
 def _report_time_ns(report: BrokerReport, bar: Bar) -> int:
