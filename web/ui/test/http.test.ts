@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "@/api/errors";
 import { addressOf, request, whenSignedOut } from "@/api/http";
 import { newRequestId } from "@/api/identifiers";
-import { shouldRetry } from "@/api/query_client";
+import { retryDelayMs, shouldRetry } from "@/api/query_client";
 import { safeReturnPath, signInPath } from "@/app/return_path";
 import { takeSetupToken } from "@/pages/entry/setup_token";
 import { answerCalls } from "./render";
@@ -102,6 +102,19 @@ describe("calls", () => {
     expect([0, 1, 2].map((failures) => shouldRetry(failures, away))).toEqual([true, true, false]);
     expect(shouldRetry(0, new ApiError(409, {}))).toBe(false);
     expect(shouldRetry(0, new Error("a fault of the page"))).toBe(false);
+  });
+
+  it("wait as long as the server asks before they are repeated, within bounds", async () => {
+    const full = new Response('{"code":"RATE_LIMITED"}', {
+      status: 429,
+      headers: { "Retry-After": "7" },
+    });
+    vi.stubGlobal("fetch", answerCalls({ "GET /a": full }).fetch);
+    const error = await request("GET", "/a").catch((thrown: unknown) => thrown);
+    expect(shouldRetry(0, error)).toBe(true);
+    expect(retryDelayMs(0, error)).toBe(7_000);
+    expect(retryDelayMs(1, new ApiError(503, {}))).toBe(2_000);
+    expect(retryDelayMs(20, new ApiError(503, {}))).toBe(30_000);
   });
 
   it("leave empty values out of the address and repeat lists", () => {

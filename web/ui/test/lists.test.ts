@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { legacyColour } from "@/chart/colours";
 import { chartPointsOf, POINTS_MAX } from "@/chart/series";
+import { limitFor, shortLimit } from "@/pages/overview/limits";
 import { startOfRange } from "@/pages/overview/ranges";
 import { mergeRows, type RowShape } from "@/queries/lists";
 
@@ -74,4 +75,16 @@ describe("curves", () => {
     expect(legacyColour("color(srgb 1 0.5 0 / 0.25)")).toBe("rgba(255, 128, 0, 0.25)");
     expect(legacyColour("rgb(1, 2, 3)")).toBe("rgb(1, 2, 3)");
   });
+});
+
+it("shows the most used limit of a figure, in little room", () => {
+  const uses = [
+    { check: "exposure", limit: "60% = 60,000.00 USD", used: 0.2 },
+    { check: "exposure", limit: "50% = 50,000.00 USD", used: 0.9 },
+    { check: "position_share", limit: "15%", used: 2 },
+  ];
+  const found = limitFor(uses, "exposure");
+  expect(found?.used).toBe(0.9);
+  expect(found && shortLimit(found)).toBe("50%");
+  expect(limitFor(uses, "drawdown")).toBeUndefined();
 });

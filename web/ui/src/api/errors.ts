@@ -12,6 +12,9 @@ interface ErrorBody {
   details?: ErrorDetail[];
 }
 
+// Too many calls, and what stands for a service that is away or slow.
+const PASSING_STATUSES = new Set([429, 502, 503, 504]);
+
 /** The answer to a call that failed. `status` is 0 when no answer came at all. */
 export class ApiError extends Error {
   readonly status: number;
@@ -19,13 +22,16 @@ export class ApiError extends Error {
   readonly code: string;
   readonly requestId: string;
   readonly details: readonly ErrorDetail[];
+  /** How long the server asks to wait before another try; 0 when it does not say. */
+  readonly retryAfterMs: number;
 
-  constructor(status: number, body: ErrorBody) {
+  constructor(status: number, body: ErrorBody, retryAfterMs = 0) {
     super(body.message || `The server answered with status ${status}.`);
     this.name = "ApiError";
     this.status = status;
     this.code = body.code || `HTTP_${status}`;
     this.requestId = body.request_id ?? "";
+    this.retryAfterMs = retryAfterMs;
     this.details = Array.isArray(body.details) ? body.details : [];
   }
 
@@ -36,7 +42,7 @@ export class ApiError extends Error {
 
   /** True when a later, identical call may well succeed. */
   get transient(): boolean {
-    return this.unreachable || this.status === 502 || this.status === 503 || this.status === 504;
+    return this.unreachable || PASSING_STATUSES.has(this.status);
   }
 }
 
@@ -45,7 +51,8 @@ export async function errorOf(response: Response): Promise<ApiError> {
   const body: unknown = await response.json().catch(() => null);
   const fields = typeof body === "object" && body !== null ? (body as ErrorBody) : {};
   const requestId = fields.request_id || response.headers.get("X-Request-ID") || "";
-  return new ApiError(response.status, { ...fields, request_id: requestId });
+  const retryAfterMs = Number(response.headers.get("Retry-After") ?? 0) * 1000 || 0;
+  return new ApiError(response.status, { ...fields, request_id: requestId }, retryAfterMs);
 }
 
 /** Builds the error of a call that got no answer. */

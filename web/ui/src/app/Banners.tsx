@@ -26,6 +26,7 @@ export function Banners() {
       {risk?.mode === "reducing" && (
         <ModeBanner risk={risk} words="Only orders that make positions smaller are allowed" />
       )}
+      {risk && <Obstacles risk={risk} />}
       {down.length > 0 && (
         <Banner tone="warning">
           {sentenceCase(down.map((part) => part.name).join(", "))}{" "}
@@ -34,6 +35,32 @@ export function Banners() {
         </Banner>
       )}
     </div>
+  );
+}
+
+/** What keeps risk from approving orders although trading is allowed. */
+function Obstacles({ risk }: { risk: RiskState }) {
+  const blocks = (risk.blocks ?? []).map((code) => sentenceCase(code.toLowerCase()));
+  return (
+    <>
+      {(risk.protections ?? []).map((protection) => (
+        <Banner key={`${protection.name}/${protection.reason}`} tone="warning">
+          <strong>{sentenceCase(protection.name)}</strong>: {protection.reason}
+          {protection.until ? (
+            <>
+              {", until "}
+              <When time={protection.until} />
+            </>
+          ) : (
+            ", until a person resumes trading"
+          )}
+          .
+        </Banner>
+      ))}
+      {blocks.length > 0 && (
+        <Banner tone="warning">No position can be opened just now: {blocks.join(", ")}.</Banner>
+      )}
+    </>
   );
 }
 

@@ -1,8 +1,10 @@
 // What surrounds every page: bars, banners, live connection, results.
 import { useQueryClient } from "@tanstack/react-query";
-import { Suspense, useEffect } from "react";
+import { Suspense, useEffect, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
-import { live, useChannel } from "@/live/client";
+import type { SystemEvent } from "@/api/types";
+import { keys } from "@/live/apply";
+import { live, useChannel, useLive } from "@/live/client";
 import { useRiskState } from "@/queries/system";
 import { Toasts } from "@/widgets/Toasts";
 import { Banners } from "./Banners";
@@ -13,11 +15,14 @@ import styles from "./Shell.module.css";
 import { checkSession } from "./session";
 import { TopBar } from "./TopBar";
 
+const REFRESH_EVERY_MS = 5_000;
+
 export function Shell() {
   useLiveConnection();
   useChannel("risk");
   useChannel("system");
   useDocumentTitle();
+  useRefreshOnEvents();
   return (
     <div className={styles.shell}>
       <a className={styles.skip} href="#content">
@@ -85,6 +90,24 @@ function useLiveConnection(): void {
       live.stop();
     };
   }, [client]);
+}
+
+/** A service that started, stopped or failed tells it as an event: look at once what changed. */
+function useRefreshOnEvents(): void {
+  const client = useQueryClient();
+  const newestId = useLive<SystemEvent[]>(keys.events)?.[0]?.id;
+  const refreshedAt = useRef(0);
+  useEffect(() => {
+    if (!newestId) return;
+    // A storm of events must not become a storm of calls.
+    const waitMs = Math.max(0, refreshedAt.current + REFRESH_EVERY_MS - Date.now());
+    const timer = setTimeout(() => {
+      refreshedAt.current = Date.now();
+      void client.invalidateQueries({ queryKey: ["system", "health"] });
+      void client.invalidateQueries({ queryKey: ["strategies", "list"] });
+    }, waitMs);
+    return () => clearTimeout(timer);
+  }, [client, newestId]);
 }
 
 /** The state comes first, so that it can be read in a narrow tab. */

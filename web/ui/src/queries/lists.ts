@@ -9,7 +9,7 @@ import type { Resource } from "./resource";
 type Text = string | null | undefined;
 
 /** How often a value is asked for while nothing is pushed. */
-export const POLL_MS = { fast: 5_000, slow: 15_000, rare: 60_000 } as const;
+export const POLL_MS = { fast: 10_000, slow: 20_000, rare: 60_000 } as const;
 
 /** Fetches the list under `field`, which the server may leave out when it is empty. */
 export async function fetchList<T>(

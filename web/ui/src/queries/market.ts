@@ -12,6 +12,7 @@ export function useQuotes(): Resource<Quote[]> {
   return useResource<Quote[]>({
     queryKey: ["market", "quotes"],
     fetch: (signal) => fetchList(`${BASE}/quotes`, "quotes", signal),
+    channel: "market_data",
     pollMs: POLL_MS.fast,
   });
 }

@@ -60,6 +60,7 @@ export function useOrders(
       const list = await request<OrderList>("GET", BASE, { query, signal });
       return { orders: list.orders ?? [], nextPageToken: list.next_page_token ?? "" };
     },
+    channel: "orders",
     pollMs: POLL_MS.slow,
   });
   const pushed = useLive<Order[]>(keys.orders);
@@ -90,6 +91,7 @@ export function useFills(pageSize: number): Resource<Fill[]> {
     queryKey: ["orders", "fills", pageSize],
     fetch: (signal) =>
       fetchList(`${BASE}/trades/history`, "fills", signal, { page_size: pageSize }),
+    channel: "orders",
     pollMs: POLL_MS.slow,
   });
   return usePushedRows(resource, keys.fills, FILL_SHAPE, pageSize);

@@ -19,7 +19,7 @@ export function usePortfolio(): Resource<Portfolio> {
       return { summary, positions };
     },
     liveKey: keys.portfolio,
-    faultKey: keys.fault("portfolio"),
+    channel: "portfolio",
     pollMs: POLL_MS.fast,
   });
 }

@@ -2,8 +2,9 @@
 // shown; without the socket the page goes on by asking more often.
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { ChannelFault, Received } from "@/live/apply";
+import { type ChannelFault, keys, type Received } from "@/live/apply";
 import { useLink, useLive } from "@/live/client";
+import type { Channel } from "@/live/frames";
 
 export interface Resource<T> {
   data: T | undefined;
@@ -21,13 +22,13 @@ export interface ResourceSpec<T> {
   fetch: (signal: AbortSignal) => Promise<T>;
   /** Key of the live store that holds a newer value of the same shape. */
   liveKey?: string;
-  /** Key of the live store that tells that the channel fails. */
-  faultKey?: string;
+  /** The channel that brings changes, so that calls can be rare while it works. */
+  channel?: Channel;
   /** Time between two calls while nothing is pushed. */
   pollMs: number;
-  enabled?: boolean;
 }
 
+// The server lets one client make a hundred calls a minute: an open page must need far fewer.
 const POLL_WHILE_PUSHED_MS = 60_000;
 const STALE_AFTER_POLLS = 3;
 const NO_KEY = "-";
@@ -36,16 +37,16 @@ const NO_KEY = "-";
 export function useResource<T>(spec: ResourceSpec<T>): Resource<T> {
   const link = useLink();
   const pushed = useLive<Received<T>>(spec.liveKey ?? NO_KEY);
-  const fault = useLive<ChannelFault>(spec.faultKey ?? NO_KEY);
-  const pushing = link.state === "live" && spec.liveKey !== undefined && !!pushed && !fault;
+  const fault = useLive<ChannelFault>(spec.channel ? keys.fault(spec.channel) : NO_KEY);
+  const arrives = spec.liveKey === undefined || pushed !== undefined;
+  const pushing = link.state === "live" && spec.channel !== undefined && arrives && !fault;
   const pollMs = pushing ? POLL_WHILE_PUSHED_MS : spec.pollMs;
   const query = useQuery({
     queryKey: spec.queryKey,
     queryFn: ({ signal }) => spec.fetch(signal),
     refetchInterval: pollMs,
-    enabled: spec.enabled ?? true,
   });
-  const pushedIsNewer = !!pushed && (pushing || pushed.receivedAt >= query.dataUpdatedAt);
+  const pushedIsNewer = pushed && (pushing || pushed.receivedAt >= query.dataUpdatedAt);
   const receivedAt = pushedIsNewer ? pushed.receivedAt : query.dataUpdatedAt;
   const late = useLateness(receivedAt, pushing ? null : spec.pollMs * STALE_AFTER_POLLS);
   const error = query.error;

@@ -13,7 +13,7 @@ export function useStrategies(): Resource<Strategy[]> {
   return useResource<Strategy[]>({
     queryKey: ["strategies", "list"],
     fetch: (signal) => fetchList("/api/v1/strategies", "strategies", signal),
-    pollMs: POLL_MS.fast,
+    pollMs: POLL_MS.slow,
   });
 }
 
@@ -22,6 +22,7 @@ export function useSignals(pageSize: number): Resource<SignalRecord[]> {
   const resource = useResource<SignalRecord[]>({
     queryKey: ["strategies", "signals", pageSize],
     fetch: (signal) => fetchList("/api/v1/signals", "signals", signal, { page_size: pageSize }),
+    channel: "signals",
     pollMs: POLL_MS.slow,
   });
   return usePushedRows(resource, keys.signals, SIGNAL_SHAPE, pageSize);

@@ -18,7 +18,7 @@ export function useRiskState(): Resource<RiskState> {
     queryKey: ["risk", "state"],
     fetch: (signal) => request("GET", "/api/v1/risk/state", { signal }),
     liveKey: keys.risk,
-    faultKey: keys.fault("risk"),
+    channel: "risk",
     pollMs: POLL_MS.fast,
   });
 }
@@ -27,7 +27,7 @@ export function useHealth(): Resource<Health> {
   return useResource<Health>({
     queryKey: ["system", "health"],
     fetch: (signal) => request("GET", `${BASE}/health`, { signal }),
-    pollMs: POLL_MS.fast,
+    pollMs: POLL_MS.slow,
   });
 }
 
@@ -35,7 +35,7 @@ export function useSystemStatus(): Resource<SystemStatus> {
   return useResource<SystemStatus>({
     queryKey: ["system", "status"],
     fetch: (signal) => request("GET", `${BASE}/status`, { signal }),
-    pollMs: POLL_MS.slow,
+    pollMs: POLL_MS.rare,
   });
 }
 
@@ -52,6 +52,7 @@ export function useSystemEvents(pageSize: number): Resource<SystemEvent[]> {
   const resource = useResource<SystemEvent[]>({
     queryKey: ["system", "events", pageSize],
     fetch: (signal) => fetchList(`${BASE}/events`, "events", signal, { page_size: pageSize }),
+    channel: "system",
     pollMs: POLL_MS.slow,
   });
   return usePushedRows(resource, keys.events, EVENT_SHAPE, pageSize);

@@ -33,7 +33,7 @@ export default function SetUp() {
             hint="The start of the system printed it, at the end of the set-up link."
           />
         )}
-        <Field label="Name" name="username" autoComplete="username" defaultValue="admin" />
+        <Field label="User name" name="username" autoComplete="username" defaultValue="admin" />
         <Field
           label="Password"
           name="password"

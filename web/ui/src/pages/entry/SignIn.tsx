@@ -15,9 +15,9 @@ export default function SignIn() {
   );
   if (setup.data) return <Redirect to="/setup" replace />;
   return (
-    <EntryCard title="Sign in" lead="Use the name and password of this system.">
+    <EntryCard title="Sign in" lead="With your account on this system.">
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
-        <Field label="Name" name="username" autoComplete="username" />
+        <Field label="User name" name="username" autoComplete="username" />
         <Field label="Password" name="password" type="password" autoComplete="current-password" />
         <FormError message={error} />
         <Button type="submit" tone="primary" offBecause={pending ? "Under way" : undefined}>

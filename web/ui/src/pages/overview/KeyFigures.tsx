@@ -8,7 +8,7 @@ import { useRiskState } from "@/queries/system";
 import { LimitBar, ProfitLoss } from "@/widgets/Figures";
 import { Panel } from "@/widgets/Panel";
 import styles from "./KeyFigures.module.css";
-import { limitFor } from "./limits";
+import { limitFor, longLimit, shortLimit } from "./limits";
 
 const hasNoSummary = (portfolio: Portfolio) => !portfolio.summary?.equity;
 
@@ -87,8 +87,8 @@ function Limit({ use, name }: { use: LimitUse | undefined; name: string }) {
   return (
     <>
       <LimitBar used={use.used ?? 0} label={`${name}: part of the limit that is used`} />
-      <p className="muted">
-        {percent}&nbsp;% of the limit of {use.limit}
+      <p className="muted" title={longLimit(use)}>
+        {percent}&nbsp;% of the limit of {shortLimit(use)}
       </p>
     </>
   );
