@@ -110,7 +110,9 @@ async def test_unknown_paths_are_the_pages_own_but_missing_files_are_404(folder:
     assert (await get(files, "/", "POST")).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/../secret.txt", "/assets/../../secret.txt", "/%2e%2e/secret.txt"])
+@pytest.mark.parametrize(
+    "path", ["/../secret.txt", "/assets/../../secret.txt", "/%2e%2e/secret.txt"]
+)
 async def test_no_path_leads_out_of_the_folder(folder: Path, path: str) -> None:
     """Only what was found in the folder can be asked for."""
     (folder.parent / "secret.txt").write_text("secret")
