@@ -11,15 +11,15 @@ from pi5_web.limits import RateLimit
 
 
 class Risk(rpc.RiskServiceServicer):
-    async def Halt(self, request, context):  # noqa: N802
+    async def Halt(self, request, context):
         return pb.HaltResponse()
 
-    async def GetRiskState(self, request, context):  # noqa: N802
+    async def GetRiskState(self, request, context):
         return pb.GetRiskStateResponse()
 
 
 class Orders(orders_rpc.ExecutionServiceServicer):
-    async def CancelOrder(self, request, context):  # noqa: N802
+    async def CancelOrder(self, request, context):
         return orders_pb.CancelOrderResponse()
 
 

@@ -18,7 +18,7 @@ class Execution(rpc.ExecutionServiceServicer):
     def __init__(self) -> None:
         self.seen: list = []
 
-    async def SubmitOrder(self, request, context):  # noqa: N802
+    async def SubmitOrder(self, request, context):
         self.seen.append((request, dict(context.invocation_metadata())))
         return pb.SubmitOrderResponse(
             order={
@@ -32,26 +32,26 @@ class Execution(rpc.ExecutionServiceServicer):
             }
         )
 
-    async def ListOrders(self, request, context):  # noqa: N802
+    async def ListOrders(self, request, context):
         self.seen.append((request, {}))
         return pb.ListOrdersResponse(next_page_token="more")
 
-    async def GetOrder(self, request, context):  # noqa: N802
+    async def GetOrder(self, request, context):
         raise NotFound("UNKNOWN_ORDER", f"there is no order {request.id}", details={"id": "o9"})
 
-    async def ListBrokers(self, request, context):  # noqa: N802
+    async def ListBrokers(self, request, context):
         raise ZeroDivisionError("secret inside")
 
-    async def ListFills(self, request, context):  # noqa: N802
+    async def ListFills(self, request, context):
         raise Exhausted("BUSY", "later", retry_after_s=1.2)
 
-    async def Reconcile(self, request, context):  # noqa: N802
+    async def Reconcile(self, request, context):
         self.seen.append((request, {}))
         return pb.ReconcileResponse(orders_compared=2**60, orders_settled=7)
 
 
 class Data(data_rpc.MarketDataServiceServicer):
-    async def GetInstrument(self, request, context):  # noqa: N802
+    async def GetInstrument(self, request, context):
         return data_pb.GetInstrumentResponse(instrument={"symbol": request.symbol})
 
 
@@ -59,11 +59,11 @@ class Strategy(strategy_rpc.StrategyServiceServicer):
     def __init__(self) -> None:
         self.seen: list = []
 
-    async def UpdateStrategy(self, request, context):  # noqa: N802
+    async def UpdateStrategy(self, request, context):
         self.seen.append(request)
         return strategy_pb.UpdateStrategyResponse(strategy={"id": request.id})
 
-    async def ListSignals(self, request, context):  # noqa: N802
+    async def ListSignals(self, request, context):
         self.seen.append(request)
         return strategy_pb.ListSignalsResponse()
 

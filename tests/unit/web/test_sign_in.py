@@ -15,17 +15,17 @@ class Identity(rpc.IdentityServiceServicer):
     def __init__(self) -> None:
         self.calls: list = []
 
-    async def Login(self, request, context):  # noqa: N802
+    async def Login(self, request, context):
         self.calls.append((current_caller.get().subject, dict(context.invocation_metadata())))
         return pb.LoginResponse(tokens=self.pair(), user={"username": "ada", "role": 3})
 
-    async def RefreshTokens(self, request, context):  # noqa: N802
+    async def RefreshTokens(self, request, context):
         self.calls.append(request.refresh_token)
         if request.refresh_token != "refresh-1":
             raise Unauthenticated("REFRESH_INVALID", "sign in again")
         return pb.RefreshTokensResponse(tokens=self.pair())
 
-    async def Logout(self, request, context):  # noqa: N802
+    async def Logout(self, request, context):
         return pb.LogoutResponse()
 
     @staticmethod
@@ -34,10 +34,10 @@ class Identity(rpc.IdentityServiceServicer):
 
 
 class Orders(orders_rpc.ExecutionServiceServicer):
-    async def ListOrders(self, request, context):  # noqa: N802
+    async def ListOrders(self, request, context):
         return orders_pb.ListOrdersResponse()
 
-    async def CancelAllOrders(self, request, context):  # noqa: N802
+    async def CancelAllOrders(self, request, context):
         return orders_pb.CancelAllOrdersResponse()
 
 

@@ -137,7 +137,7 @@ class Hub:
                 )
             self._of_user[caller.subject] += 1
         elif client.caller.subject != caller.subject:
-            raise Forbidden("TOKEN_OF_ANOTHER", "open another WebSocket for another user")
+            raise Forbidden("ANOTHER_USER", "open another WebSocket for another user")
         client.caller = caller
 
     def _forget(self, client: Client) -> None:
