@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import csv
+from datetime import date
 from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pi5.data
 import pytest
 from pi5.backtest import local
-from pi5.backtest.engine import Canceled
+from pi5.backtest.engine import Canceled, Simulation
 from pi5.backtest.result import BacktestResult
 from pi5.backtest.spec import Costs, Spec
 from pi5.domain.errors import InvalidInput, NotFound, Precondition
@@ -41,11 +42,11 @@ def crossings(symbol: str, fast: int, slow: int) -> list[tuple[str, str]]:
     """The crossover in plain Python over the file itself: day and direction of each crossing."""
     with (SAMPLES / f"{symbol}_1d.csv").open(encoding="utf-8") as file:
         rows = [(row["time"], Decimal(row["close"])) for row in csv.DictReader(file)]
+    closes = [close for _, close in rows]
     found, was_above, long = [], None, False
     for end in range(slow, len(rows) + 1):
-        closes = [close for _, close in rows[:end]]
-        above = sum(closes[-fast:]) / fast > sum(closes[-slow:]) / slow
-        if was_above is not None and above != was_above and above != long:
+        above = sum(closes[end - fast : end]) / fast > sum(closes[end - slow : end]) / slow
+        if was_above is not None and above not in {was_above, long}:
             found.append((rows[end - 1][0], "buy" if above else "sell"))
             long = above
         was_above = above
@@ -75,8 +76,6 @@ def test_signals_are_those_of_a_plain_reimplementation(symbol, fast, slow, monke
 
     monkeypatch.setattr(StrategyEngine, "on_bar", watched)
     result = play(crossover((symbol,), fast, slow, limits=Limits().over(DEFAULT_LIMITS)))
-    from datetime import date
-
     epoch = date(1970, 1, 1)
     expected = [
         ((date.fromisoformat(day) - epoch).days, side)
@@ -88,11 +87,9 @@ def test_signals_are_those_of_a_plain_reimplementation(symbol, fast, slow, monke
 
 def test_books_balance_to_the_last_digit() -> None:
     """Cash is what was begun with, less buys, plus sells, less fees; equity is cash and marks."""
-    from pi5.backtest.engine import Simulation
-
     spec = crossover(("SPX", "MSFT"))
     histories = [local.sample_history(symbol, spec.timeframe) for symbol in spec.symbols]
-    complete, make = local.prepare(spec, load_catalog())
+    _, make = local.prepare(spec, load_catalog())
     simulation: Simulation = make({h.instrument.symbol: h.instrument for h in histories})
     fills = []
     apply = simulation._apply
