@@ -15,9 +15,7 @@ from pi5.domain.signal import Signal
 from pi5.execution.engine import ExecutionEngine
 
 NOW = 1_700_000_000_000_000_000
-ACME = Instrument(
-    "ACME", "Acme", AssetClass.EQUITY, "USD", "FAKE", Decimal("0.01"), Decimal("0.5")
-)
+ACME = Instrument("ACME", "Acme", AssetClass.EQUITY, "USD", "FAKE", Decimal("0.01"), Decimal("0.5"))
 
 
 def terms(**changes: Any) -> OrderTerms:
