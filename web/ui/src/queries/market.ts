@@ -17,7 +17,7 @@ export function useQuotes(): Resource<Quote[]> {
   });
 }
 
-function useInstruments(): Resource<Instrument[]> {
+export function useInstruments(): Resource<Instrument[]> {
   return useResource<Instrument[]>({
     queryKey: ["market", "instruments"],
     fetch: (signal) => fetchList(`${BASE}/symbols`, "instruments", signal, { page_size: 500 }),

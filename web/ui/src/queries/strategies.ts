@@ -1,5 +1,6 @@
 // Strategies and their signals.
-import type { SignalRecord, Strategy } from "@/api/types";
+import { request } from "@/api/http";
+import type { SignalRecord, Strategy, StrategyType } from "@/api/types";
 import { keys } from "@/live/apply";
 import { fetchList, POLL_MS, type RowShape, usePushedRows } from "./lists";
 import { type Resource, useResource } from "./resource";
@@ -15,6 +16,28 @@ export function useStrategies(): Resource<Strategy[]> {
     fetch: (signal) => fetchList("/api/v1/strategies", "strategies", signal),
     pollMs: POLL_MS.slow,
   });
+}
+
+/** The plug-ins that can be run. */
+export function useStrategyTypes(): Resource<StrategyType[]> {
+  return useResource<StrategyType[]>({
+    queryKey: ["strategies", "types"],
+    fetch: (signal) => fetchList("/api/v1/strategy-types", "strategy_types", signal),
+    pollMs: POLL_MS.rare,
+  });
+}
+
+export interface NewStrategy {
+  id: string;
+  type: string;
+  symbols: string[];
+  timeframe: string;
+  parameters: Record<string, string>;
+}
+
+/** Creates a strategy, stopped. @throws ApiError with the fields at fault. */
+export async function createStrategy(strategy: NewStrategy): Promise<void> {
+  await request("POST", "/api/v1/strategies", { body: strategy });
 }
 
 /** Signals with what became of each, newest first. */

@@ -33,6 +33,56 @@ export function Field({ label, hint, ...input }: FieldProps) {
   );
 }
 
+interface SelectFieldProps {
+  label: string;
+  name: string;
+  options: readonly string[];
+  defaultValue?: string | undefined;
+  onChange?: (value: string) => void;
+}
+
+/** One of several words. */
+export function SelectField({ label, name, options, defaultValue, onChange }: SelectFieldProps) {
+  const id = useId();
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>{label}</label>
+      <select
+        id={id}
+        name={name}
+        defaultValue={defaultValue}
+        onChange={(event) => onChange?.(event.target.value)}
+      >
+        {options.map((option) => (
+          <option key={option}>{option}</option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+interface ChoicesFieldProps {
+  legend: string;
+  name: string;
+  options: readonly string[];
+}
+
+/** Any of several words. */
+export function ChoicesField({ legend, name, options }: ChoicesFieldProps) {
+  return (
+    <fieldset className={styles.choices}>
+      <legend>{legend}</legend>
+      <div className={styles.scroll}>
+        {options.map((option) => (
+          <label key={option}>
+            <input type="checkbox" name={name} value={option} /> {option}
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
 /** Why a form was not accepted; takes no room while there is nothing to say. */
 export function FormError({ message }: { message: string }) {
   return (

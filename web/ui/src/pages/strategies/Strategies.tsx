@@ -1,15 +1,19 @@
 // What runs, and what became of its signals.
+import { useState } from "react";
 import type { SignalRecord } from "@/api/types";
+import { useCommandBarrier } from "@/app/session";
 import { NOTHING } from "@/format/decimal";
 import { sentenceCase } from "@/format/words";
 import { useChannel } from "@/live/client";
 import { useSignals } from "@/queries/strategies";
 import { Badge, type Tone } from "@/widgets/Badge";
+import { Button } from "@/widgets/Button";
 import { type Column, DataTable } from "@/widgets/DataTable";
 import { When } from "@/widgets/Figures";
 import { Panel } from "@/widgets/Panel";
 import { SymbolCell } from "@/widgets/SymbolCell";
 import { compareText } from "@/widgets/sorting";
+import { NewStrategyDrawer } from "./NewStrategy";
 import styles from "./Strategies.module.css";
 import { StrategiesPanel } from "./StrategiesPanel";
 
@@ -25,11 +29,20 @@ const OUTCOME_TONES: Record<string, Tone> = {
 export default function Strategies() {
   useChannel("signals");
   useChannel("portfolio");
+  const [creating, setCreating] = useState(false);
+  const barrier = useCommandBarrier("trader");
   return (
     <div className={styles.page}>
       <h1>Strategies</h1>
-      <StrategiesPanel />
+      <StrategiesPanel
+        actions={
+          <Button offBecause={barrier} onClick={() => setCreating(true)}>
+            New strategy
+          </Button>
+        }
+      />
       <SignalsPanel />
+      {creating && <NewStrategyDrawer onClose={() => setCreating(false)} />}
     </div>
   );
 }

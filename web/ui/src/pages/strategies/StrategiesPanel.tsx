@@ -1,5 +1,5 @@
 // What runs. Stopping lowers risk and is one click; starting adds risk and is asked about.
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { Strategy } from "@/api/types";
 import { useCommandBarrier } from "@/app/session";
@@ -115,9 +115,10 @@ function StartStop({ strategy, onStart }: StartStopProps) {
 interface StrategiesPanelProps {
   compact?: boolean;
   className?: string | undefined;
+  actions?: ReactNode;
 }
 
-export function StrategiesPanel({ compact = false, className }: StrategiesPanelProps) {
+export function StrategiesPanel({ compact = false, className, actions }: StrategiesPanelProps) {
   const strategies = useStrategies();
   const start = useStartStrategy();
   const [asked, setAsked] = useState<Strategy | null>(null);
@@ -129,12 +130,16 @@ export function StrategiesPanel({ compact = false, className }: StrategiesPanelP
       isEmpty={hasNone}
       empty={{
         text: "There are no strategies yet.",
-        next: "Create one with POST /api/v1/strategies; it stays stopped until it is started.",
+        next: compact ? (
+          <Link href="/strategies">Create the first one</Link>
+        ) : (
+          "Create the first one with New strategy."
+        ),
       }}
       rows={4}
       className={className}
       flush
-      actions={compact && <Link href="/strategies">All strategies</Link>}
+      actions={actions ?? <Link href="/strategies">All strategies</Link>}
     >
       {(rows) => (
         <>
