@@ -12,8 +12,10 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import grpc
+import pi5.data
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -135,15 +137,21 @@ async def state_of(stub, metadata, run_id: str) -> backtest_pb2.Backtest:
 
 async def until_running(stub, metadata, run_id: str) -> None:
     async with asyncio.timeout(30):
-        running = backtest_pb2.RUN_STATE_RUNNING
-        while (await state_of(stub, metadata, run_id)).state != running:
+        state = backtest_pb2.RUN_STATE_UNSPECIFIED
+        while state != backtest_pb2.RUN_STATE_RUNNING:
             await asyncio.sleep(0.05)
+            state = (await state_of(stub, metadata, run_id)).state
 
 
 async def refusal(call) -> tuple[str, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value.code().name, reason_of(rpc_status.from_call(caught.value))
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    return [int(word) for word in text.split()]
 
 
 def request(spec=None, **changes) -> pb.RunBacktestRequest:
@@ -205,9 +213,7 @@ async def test_a_run_through_the_service(processes: Processes) -> None:
 
 
 def sample() -> str:
-    import pi5.data
-
-    return os.path.join(os.path.dirname(pi5.data.__file__), "samples", "SPX_1d.csv")  # noqa: PTH118, PTH120
+    return str(Path(pi5.data.__file__).parent / "samples" / "SPX_1d.csv")
 
 
 def digest(done: subprocess.CompletedProcess[str]) -> str:
@@ -216,7 +222,7 @@ def digest(done: subprocess.CompletedProcess[str]) -> str:
 
 
 async def test_cancel_queue_and_death(processes: Processes) -> None:
-    """An endless strategy can be canceled; the queue is bounded; a killed service says what broke."""
+    """An endless run can be canceled, the queue is bounded, a killed service says what broke."""
     endless = {"strategy_type": "endless", "parameters": {}}
     async with client(processes) as (stub, metadata):
         runs = [(await stub.RunBacktest(request(endless), metadata=metadata)).backtest]
@@ -233,7 +239,14 @@ async def test_cancel_queue_and_death(processes: Processes) -> None:
         )
         assert canceled.backtest.state == backtest_pb2.RUN_STATE_CANCELED
         await until_running(stub, metadata, runs[1].id)
+    workers = children(processes.running["backtest"].pid)
+    assert len(workers) == 1
     processes.kill("backtest")
+    async with asyncio.timeout(10):
+        alive = True
+        while alive:
+            await asyncio.sleep(0.05)
+            alive = Path(f"/proc/{workers[0]}/cmdline").exists()
     processes.start("backtest")
     async with client(processes) as (stub, metadata):
         cut_off = await state_of(stub, metadata, runs[1].id)

@@ -27,13 +27,12 @@ from pi5.kit.paging import page_size, read_token, write_token
 from pi5.kit.wire.times import timestamp
 from pi5.strategy.loader import load_catalog
 from pi5.strategy.plugin import build, parse_parameters
-from pi5.strategy.watchdog import Watchdog
+from pi5.strategy.watchdog import LOADING_LIMIT_MS, Watchdog
 
 NAMES = ("pi5.api.backtest.v1.BacktestService", "pi5.api.backtest.v1.OptimizationService")
 _HEARTBEAT_S = 5.0
 _LEAST_WATCH_INTERVAL_S = 0.1
 _DATA_TIMEOUT_S = 5.0
-_LOADING_LIMIT_MS = 1_000
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -65,7 +64,7 @@ class BacktestServicer(rpc.BacktestServiceServicer):
         self._folders = folders
         self._limits = limits
         self._clock = clock
-        self._watchdog = Watchdog(_LOADING_LIMIT_MS)
+        self._watchdog = Watchdog(LOADING_LIMIT_MS)
 
     async def RunBacktest(
         self, request: pb.RunBacktestRequest, context: Context
@@ -164,7 +163,7 @@ class BacktestServicer(rpc.BacktestServiceServicer):
             InvalidInput, NotFound, Precondition: what is wrong with it.
         """
         spec.check()
-        catalog = load_catalog(self._folders, self._watchdog.run)
+        catalog = load_catalog(self._folders, self._watchdog.load)
         strategy = catalog.strategy(spec.strategy_type)
         build(strategy, spec.parameters)
         for symbol in spec.symbols:

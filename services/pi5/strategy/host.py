@@ -86,7 +86,7 @@ class Host:
 
     def load_types(self) -> Catalog:
         """Look for plug-ins; running strategies keep the class they were started with."""
-        self.catalog = load_catalog(self._folders, self._watchdog.run)
+        self.catalog = load_catalog(self._folders, self._watchdog.load)
         for found in self.catalog.types():
             if found.problem:
                 self._log.warning(

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from pi5.strategy import metrics
 
 T = TypeVar("T")
+# Importing a plug-in may pull a large library in.
+LOADING_LIMIT_MS = 5_000
 
 
 class CallTimeout(BaseException):
@@ -31,12 +33,12 @@ class Watchdog:
 
     def __init__(self, limit_ms: int) -> None:
         self._limit_ms = limit_ms
-        self._inside = False
+        self._now_ms = 0  # the limit of the call that runs; 0 between calls
         signal.signal(signal.SIGALRM, self._interrupt)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        if self._inside:
-            raise CallTimeout(f"took longer than {self._limit_ms} ms (strategy.call_timeout_ms)")
+        if self._now_ms:
+            raise CallTimeout(f"took longer than {self._now_ms} ms")
 
     def call(self, hook: Callable[..., None], context: Any, event: Any) -> None:
         """Call a hook; it ends in time or with CallTimeout."""
@@ -49,12 +51,16 @@ class Watchdog:
                 time.perf_counter() - started
             )
 
-    def run(self, code: Callable[[], T]) -> T:
-        """Run a piece of a plug-in's code under the limit."""
-        self._inside = True
-        signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1_000)
+    def load(self, code: Callable[[], T]) -> T:
+        """Import a plug-in under the limit for loading."""
+        return self.run(code, LOADING_LIMIT_MS)
+
+    def run(self, code: Callable[[], T], limit_ms: int = 0) -> T:
+        """Run a piece of a plug-in's code under a limit; the one of calls when 0."""
+        self._now_ms = limit_ms or self._limit_ms
+        signal.setitimer(signal.ITIMER_REAL, self._now_ms / 1_000)
         try:
             return code()
         finally:
-            self._inside = False
+            self._now_ms = 0
             signal.setitimer(signal.ITIMER_REAL, 0)
