@@ -20,6 +20,7 @@ def register(suite: Any) -> None:
         "order book": _order_book,
         "indicators": _indicators,
         "dispatch": _dispatch,
+        "backtest": _backtest,
     }[suite.title](suite)
 
 
@@ -327,3 +328,114 @@ def _thread_to_asyncio(events: list[Any], readers: int) -> dict[str, int]:
         return sum(counts)
 
     return {"delivered": asyncio.run(main())}
+
+
+# ---------------------------------------------------------------------------- backtest
+_TICK = 1e-5
+_UNIT = _TICK / 100_000_000  # currency in one unit of account
+_CASH = 10**20  # 1e7 in units of account
+_FEE_E8 = 10_000  # 1 bp
+
+
+def _ticks(prices: np.ndarray) -> np.ndarray:
+    return np.rint(prices / _TICK).astype(np.int64)
+
+
+def _result(fills: int, equity: int) -> dict[str, Any]:
+    return {"fills": int(fills), "equity": round(equity * _UNIT, 4)}
+
+
+def _backtest(suite: Any) -> None:
+    for workload in ("bars100k", "bars1m"):
+
+        @suite.contender(f"{NAME}, built-in rule", workload, needs=NEEDS)
+        def rule(data: dict[str, np.ndarray]) -> Any:
+            import pi5_core as core
+
+            close = _ticks(data["c"])
+
+            def run(_: object) -> dict[str, Any]:
+                done = core.run_sma_cross(
+                    close, close, close, close, 10, 20, 10, cash=_CASH, taker_rate_e8=_FEE_E8
+                )
+                return _result(done.fills, done.equity)
+
+            return run
+
+        @suite.contender(f"{NAME}, Python on_bar", workload, needs=NEEDS)
+        def on_bar(data: dict[str, np.ndarray]) -> Any:
+            return _python_strategy(data)
+
+    @suite.contender(f"{NAME}, built-in rule", "quotes1m", needs=NEEDS)
+    def quotes(data: dict[str, np.ndarray]) -> Any:
+        import pi5_core as core
+
+        bid, ask = _ticks(data["bid"]), _ticks(data["ask"])
+
+        def run(_: object) -> dict[str, Any]:
+            doubled = bid + ask  # twice the middle: the comparison of averages is the same
+            done = core.run_sma_cross(
+                doubled, ask, bid, bid, 10, 20, 10, cash=_CASH, taker_rate_e8=_FEE_E8
+            )
+            # Marked at the middle, like the others.
+            half_spread = int(ask[-1] - bid[-1]) * core.UNITS_PER_TICK_LOT // 2
+            return _result(done.fills, done.equity + done.position * half_spread)
+
+        return run
+
+    @suite.contender(NAME, "sweep", needs=NEEDS)
+    def sweep(work: Any) -> Any:
+        import pi5_core as core
+
+        data, pairs = work
+        close = _ticks(data["c"])
+        table = np.array(pairs, np.int64)
+
+        def run(_: object) -> dict[str, Any]:
+            fills, equity = core.sweep_sma_cross(
+                close,
+                close,
+                close,
+                close,
+                table,
+                10,
+                cash=_CASH,
+                taker_rate_e8=_FEE_E8,
+                threads=1,
+            )
+            return _result(int(fills.sum()), sum(equity))
+
+        return run
+
+
+def _python_strategy(data: dict[str, np.ndarray]) -> Any:
+    import pi5_core as core
+
+    columns = [_ticks(data[name]) for name in ("o", "h", "l", "c")]
+    volume = data["v"].astype(np.int64)
+
+    class Cross:
+        def __init__(self) -> None:
+            self.fast, self.slow = core.Sma(10).update, core.Sma(20).update
+            self.held = False
+
+        def on_bar(self, simulation: Any) -> None:
+            close = simulation.close
+            above = self.fast(close) > self.slow(close)
+            if above != self.held:
+                self.held = above
+                if above:
+                    simulation.buy(10)
+                else:
+                    simulation.sell(10)
+
+    def prepare() -> Any:
+        simulation = core.Simulation(_CASH, taker_rate_e8=_FEE_E8, timing="this_close")
+        simulation.add_bars(0, data["ts"], *columns, volume)
+        return simulation
+
+    def run(simulation: Any) -> dict[str, Any]:
+        simulation.run(Cross())
+        return _result(simulation.fill_count, simulation.equity)
+
+    return prepare, run

@@ -2,11 +2,13 @@
 //! file of the same name in `pi5-core`.
 
 mod book;
+mod call;
 mod columns;
 mod dispatch;
 mod indicators;
 mod matching;
 mod side;
+mod simulation;
 
 use pyo3::prelude::*;
 
@@ -17,5 +19,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     book::register(module)?;
     matching::register(module)?;
     indicators::register(module)?;
-    dispatch::register(module)
+    dispatch::register(module)?;
+    simulation::register(module)
 }

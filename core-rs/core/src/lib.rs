@@ -19,5 +19,7 @@ mod ladder;
 pub mod matching;
 /// Sides of the market and how prices become sorted keys.
 mod side;
+/// Replaying history against simulated orders and accounts, by event or vectorized.
+pub mod simulation;
 
 pub use side::Side;

@@ -1036,3 +1036,194 @@ class Subscription:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+# Backtests. Money is an exact integer in units of 1e-8 tick·lot: multiply by the tick size, the
+# lot size and 1e-8 for currency. Fee rates are in 1e-8 of the notional; each fee is rounded half
+# up to a multiple of `fee_step` units (0 leaves it exact). Prices are int64 ticks.
+UNITS_PER_TICK_LOT: Final[int]
+
+@final
+class BacktestRun:
+    """Fills as columns (row, price, signed quantity) and the account at the end."""
+
+    @property
+    def rows(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def prices(self) -> _Prices: ...
+    @property
+    def quantities(self) -> _Prices: ...
+    @property
+    def fills(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def cash(self) -> int: ...
+    @property
+    def fees(self) -> int: ...
+    @property
+    def equity(self) -> int: ...
+
+def run_targets(
+    targets: _Prices,
+    buy: _Prices,
+    sell: _Prices,
+    mark: _Prices,
+    *,
+    cash: int = 0,
+    taker_rate_e8: int = 0,
+    fee_step: int = 0,
+    slippage_ticks: int = 0,
+) -> BacktestRun:
+    """Hold the target position of each row, traded at that row's buy or sell price.
+
+    To trade at the next open, pass the opens shifted by one row.
+    """
+
+def run_sma_cross(
+    signal: _Prices,
+    buy: _Prices,
+    sell: _Prices,
+    mark: _Prices,
+    fast: int,
+    slow: int,
+    quantity: int,
+    *,
+    short: bool = False,
+    cash: int = 0,
+    taker_rate_e8: int = 0,
+    fee_step: int = 0,
+    slippage_ticks: int = 0,
+) -> BacktestRun:
+    """Hold `quantity` while the fast average is above the slow one, else nothing (or short)."""
+
+def sweep_sma_cross(
+    signal: _Prices,
+    buy: _Prices,
+    sell: _Prices,
+    mark: _Prices,
+    pairs: _Prices,
+    quantity: int,
+    *,
+    short: bool = False,
+    cash: int = 0,
+    taker_rate_e8: int = 0,
+    fee_step: int = 0,
+    slippage_ticks: int = 0,
+    threads: int | None = None,
+) -> tuple[npt.NDArray[np.uint64], list[int]]:
+    """Number of fills and equity of each (fast, slow) row of `pairs`, on all cores by default."""
+
+_FillRow: TypeAlias = tuple[int, int, int, int, int, bool, int]
+
+@final
+class Simulation:
+    """An account in a history, played event by event to a strategy.
+
+    The strategy is any object; its methods `on_bar(simulation)`, `on_quote(simulation)`,
+    `on_trade(simulation)` and `on_fill(simulation, fill)` are called where it has them, where a
+    fill is (order id, instrument, side, price, quantity, is_maker, time). They read the current
+    event from the simulation and may submit and cancel. Streams merge by time, at one time in the
+    order in which they were added. A bar's time is its end.
+
+    Bars fill along open, nearer extreme, other extreme, close; `participation_e8` bounds our part
+    of a bar's volume in 1e-8. `latency` is in the unit of the times.
+    """
+
+    def __new__(
+        cls,
+        cash: int = 0,
+        *,
+        instruments: int = 1,
+        timing: Literal["next_open", "this_close"] = "next_open",
+        participation_e8: int | None = None,
+        limited_by_quotes: bool = False,
+        latency: int = 0,
+        maker_rate_e8: int = 0,
+        taker_rate_e8: int = 0,
+        fee_step: int = 0,
+        slippage_ticks: int = 0,
+    ) -> Self: ...
+    def add_bars(
+        self,
+        instrument: int,
+        times: _Prices,
+        open: _Prices,
+        high: _Prices,
+        low: _Prices,
+        close: _Prices,
+        volume: _Prices,
+    ) -> None: ...
+    def add_quotes(
+        self,
+        instrument: int,
+        times: _Prices,
+        bid: _Prices,
+        ask: _Prices,
+        bid_size: _Prices,
+        ask_size: _Prices,
+    ) -> None: ...
+    def add_trades(
+        self, instrument: int, times: _Prices, price: _Prices, size: _Prices, side: _Prices
+    ) -> None: ...
+    def run(self, strategy: object) -> int:
+        """Play everything; returns the number of events."""
+
+    def submit(
+        self,
+        side: int,
+        quantity: int,
+        order_type: int = 1,
+        price: int = 0,
+        *,
+        instrument: int | None = None,
+        stop_price: int | None = None,
+        trail_offset: int | None = None,
+        time_in_force: int = 0,
+    ) -> int:
+        """Send an order (market by default, for the current event's instrument); returns its id."""
+
+    def buy(self, quantity: int) -> int: ...
+    def sell(self, quantity: int) -> int: ...
+    def cancel(self, order_id: int) -> int | None: ...
+    def open_orders(self) -> list[tuple[int, int]]: ...
+    def position(self, instrument: int = 0) -> int: ...
+    def fills(self) -> list[_FillRow]: ...
+    def fill_columns(self) -> list[_Prices]:
+        """Times, prices and signed quantities of all fills so far."""
+
+    @property
+    def fill_count(self) -> int: ...
+    @property
+    def cash(self) -> int: ...
+    @property
+    def fees(self) -> int: ...
+    @property
+    def equity(self) -> int: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def instrument(self) -> int: ...
+    @property
+    def row(self) -> list[int]: ...
+    @property
+    def open(self) -> int: ...
+    @property
+    def high(self) -> int: ...
+    @property
+    def low(self) -> int: ...
+    @property
+    def close(self) -> int: ...
+    @property
+    def volume(self) -> int: ...
+    @property
+    def bid(self) -> int: ...
+    @property
+    def ask(self) -> int: ...
+    @property
+    def bid_size(self) -> int: ...
+    @property
+    def ask_size(self) -> int: ...
+    @property
+    def price(self) -> int: ...
+    @property
+    def size(self) -> int: ...

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use pi5_core::dispatch::{self, Offer, Policy, Queue, QueueStatistics};
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
+
+use crate::call::call_with_one;
 
 /// How long a blocked publish sleeps before it looks for signals such as Ctrl-C.
 const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -166,22 +167,6 @@ impl Subscriber {
         entry.set_item("pending", pending)?;
         entry.set_item("pending_max", pending_max)?;
         Ok(entry)
-    }
-}
-
-/// Calls with one argument and no tuple around it, which is half of the cost of a call.
-#[inline]
-fn call_with_one(
-    py: Python<'_>,
-    callable: &Py<PyAny>,
-    argument: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    // SAFETY: both pointers are live objects for the time of the call, the argument list ends
-    // with a null pointer, and the result is a new reference or null with an error set.
-    unsafe {
-        let end = std::ptr::null_mut::<ffi::PyObject>();
-        let result = ffi::PyObject_CallFunctionObjArgs(callable.as_ptr(), argument.as_ptr(), end);
-        Bound::from_owned_ptr_or_err(py, result).map(drop)
     }
 }
 

@@ -6,6 +6,8 @@ mod order;
 
 use pyo3::prelude::*;
 
+pub use order::{parse_kind, parse_time_in_force};
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     order::register(module)?;
     module.add("OP_LIMIT", batch::OP_LIMIT)?;
