@@ -92,7 +92,7 @@ DEMO_STRATEGIES = (
         type="ma-crossover",
         symbols=("ACME", "GLOBEX", "INITECH"),
         timeframe="1s",
-        parameters={"fast": 5, "slow": 12},
+        parameters={"fast": 8, "slow": 24},
     ),
     StrategyInstance(
         id="ma-crossover-replay",
@@ -130,7 +130,7 @@ class RiskSettings(Section, frozen=True):
 
 class SimulatedBrokerSettings(Section, frozen=True):
     enabled: bool = True  # the paper exchange
-    fee_rate: Decimal = Decimal("0.0005")  # fee as a share of the value
+    fee_rate: Decimal = Decimal("0.0001")  # fee as a share of the value
     min_fee: Decimal = Decimal(0)  # least fee of a fill
     latency_ms: int = 5  # time from order to venue
 
