@@ -68,12 +68,13 @@ class RunningSystem:
     def start(self) -> float:
         """Start and wait until everything is healthy; return the seconds it took."""
         began = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pi5.cli.main", "up"],
-            env=self.environment,
-            stdout=(self.home / "console.log").open("ab"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self.home / "console.log").open("ab") as console:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pi5.cli.main", "up"],
+                env=self.environment,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+            )
         eventually(self.healthy, 60)
         self.started_s = time.monotonic() - began
         return self.started_s

@@ -99,7 +99,7 @@ def test_an_order_by_hand_is_judged_and_filled_once(system: RunningSystem) -> No
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
-        ({"symbol": "NOSUCH"}, 404, "UNKNOWN_SYMBOL"),
+        ({"symbol": "NOSUCH"}, 400, "UNKNOWN_SYMBOL"),
         ({"qty": "-1"}, 400, None),
         ({"qty": "NaN"}, 400, "NOT_A_DECIMAL"),
         ({"qty": "0.5"}, 400, None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,6 +53,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             else await self._records.last_event()
         )
         while True:
+            version = self._records.newest.version
             rows = await self._records.events_after(position, STREAM_BATCH)
             for row in rows:
                 position = row["sequence"]
@@ -64,11 +64,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
                 last_sequence=position, epoch=EPOCH, server_time=timestamp(self._clock.now_ns())
             )
             yield pb.StreamSystemEventsResponse(heartbeat=heartbeat)
-            try:
-                async with asyncio.timeout(HEARTBEAT_S), self._records.grown:
-                    await self._records.grown.wait()
-            except TimeoutError:
-                pass
+            await self._records.newest.newer(version, HEARTBEAT_S)
 
     async def RecordAuditEntry(self, request: pb.RecordAuditEntryRequest, context: Rpc) -> Any:
         entry = request.entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,6 +16,7 @@ import msgspec
 from pi5.api.system.v1 import config_service_pb2 as pb
 from pi5.api.system.v1 import config_service_pb2_grpc, system_pb2
 from pi5.kit import settings as settings_module
+from pi5.kit.config import SHORT_NAMES
 from pi5.kit.settings import Settings
 
 Rpc = grpc.aio.ServicerContext[Any, Any]
@@ -43,6 +45,15 @@ def _json(value: Any) -> str:
     ).decode()
 
 
+def _source(key: str, *, is_default: bool) -> str:
+    """Return where a value comes from: a variable names a setting or one below it."""
+    variable = f"PI5_{key.upper().replace('.', '__')}"
+    names = [variable, *(name for name, path in SHORT_NAMES.items() if path == key)]
+    if any(name in names or name.startswith(f"{variable}__") for name in os.environ):
+        return "environment"
+    return "default" if is_default else "file"
+
+
 def entries(current: Any, default: Any, prefix: str = "") -> Iterator[system_pb2.ConfigEntry]:
     """Yield an entry for every setting below a section."""
     for field in msgspec.structs.fields(current):
@@ -56,7 +67,7 @@ def entries(current: Any, default: Any, prefix: str = "") -> Iterator[system_pb2
             key=key,
             value="" if secret else _json(value),
             default_value=_json(standard),
-            source="default" if value == standard else "configured",
+            source=_source(key, is_default=value == standard),
             description=descriptions().get((type(current).__name__, field.name), ""),
             secret=secret,
             runtime=False,

@@ -79,15 +79,17 @@ class Refresh(Enum):
     """What to do with a refresh token."""
 
     ROTATE = "rotate"
+    REPEAT = "repeat"
     REUSED = "reused"
     INVALID = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """What the store knows of the session that a refresh token belongs to."""
+    """What the store knows of the session that a genuine refresh token names."""
 
     is_current: bool
+    is_previous: bool
     rotated_at_s: float
     expires_at_s: float
     revoked: bool
@@ -95,16 +97,21 @@ class SessionRow:
 
 
 def judge_refresh(session: SessionRow | None, now_s: float) -> Refresh:
-    """Decide on a refresh token: each is good once, and a second use ends the session.
+    """Decide on a genuine refresh token: each is good once, and a later use ends the session.
 
-    >>> row = SessionRow(False, rotated_at_s=0, expires_at_s=99, revoked=False, user_disabled=False)
+    >>> row = SessionRow(
+    ...     is_current=False, is_previous=True, rotated_at_s=0, expires_at_s=99, revoked=False,
+    ...     user_disabled=False,
+    ... )
     >>> judge_refresh(row, 5), judge_refresh(row, 50)
-    (<Refresh.ROTATE: 'rotate'>, <Refresh.REUSED: 'reused'>)
+    (<Refresh.REPEAT: 'repeat'>, <Refresh.REUSED: 'reused'>)
     """
     if session is None or session.revoked or session.user_disabled:
         return Refresh.INVALID
     if session.expires_at_s <= now_s:
         return Refresh.INVALID
-    if session.is_current or now_s - session.rotated_at_s <= REFRESH_GRACE_S:
+    if session.is_current:
         return Refresh.ROTATE
+    if session.is_previous and now_s - session.rotated_at_s <= REFRESH_GRACE_S:
+        return Refresh.REPEAT
     return Refresh.REUSED

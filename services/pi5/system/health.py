@@ -13,7 +13,6 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from pi5 import __version__
 from pi5.api.execution.v1 import execution_pb2, execution_service_pb2, execution_service_pb2_grpc
 from pi5.api.system.v1 import health_service_pb2 as pb
 from pi5.api.system.v1 import health_service_pb2_grpc, system_pb2
@@ -22,6 +21,7 @@ from pi5.kit.clock import Clock
 from pi5.kit.database import LOST, Pool
 from pi5.kit.home import Home
 from pi5.kit.settings import GRPC_SERVICES, Settings
+from pi5.kit.version import version
 from pi5.kit.wire.times import timestamp
 
 Rpc = grpc.aio.ServicerContext[Any, Any]
@@ -85,7 +85,7 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             size = 0
             warnings.append("the database does not answer")
         return pb.GetStatusResponse(
-            version=__version__,
+            version=version(),
             started_at=timestamp(self._started_at_ns),
             environment=self._settings.system.environment,
             memory_bytes=sum(resident_bytes(pid) for pid in pids),
@@ -142,7 +142,7 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             state=state,
             detail=detail,
             latency_ms=(self._clock.monotonic_ns() - began) / 1e6,
-            version=__version__,
+            version=version(),
             restarts=int(supervised.get("restarts") or 0),
             pid=pid,
             memory_bytes=resident_bytes(pid),
@@ -166,7 +166,7 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             state=state,
             detail=detail,
             latency_ms=(self._clock.monotonic_ns() - began) / 1e6,
-            version=__version__,
+            version=version(),
             restarts=int(supervised.get("restarts") or 0),
             pid=pid,
             memory_bytes=resident_bytes(pid),
@@ -174,10 +174,10 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
 
     async def _database(self) -> system_pb2.ComponentHealth:
         began = self._clock.monotonic_ns()
-        state, detail, version = system_pb2.COMPONENT_STATE_HEALTHY, "", ""
+        state, detail, release = system_pb2.COMPONENT_STATE_HEALTHY, "", ""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                version = await self._pool.fetchval("SHOW server_version")
+                release = await self._pool.fetchval("SHOW server_version")
         except LOST as error:
             state = system_pb2.COMPONENT_STATE_DOWN
             detail = f"does not answer ({type(error).__name__})"
@@ -186,5 +186,5 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             state=state,
             detail=detail,
             latency_ms=(self._clock.monotonic_ns() - began) / 1e6,
-            version=version,
+            version=release,
         )

@@ -7,16 +7,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
 from pi5.api.system.v1 import system_pb2
+from pi5.domain.errors import Unavailable
 from pi5.kit.clock import Clock, new_id
-from pi5.kit.database import LOST, Pool
+from pi5.kit.latest import Latest
 from pi5.kit.log import Logger, correlation_id
 from pi5.kit.wire.times import from_datetime, timestamp, to_datetime
 from pi5.system.chain import GENESIS, Entry, entry_hash
+from pi5.system.database import Database
 
 _EVENT = "sequence, id::text, time, service, level, type, message, attributes, correlation_id"
 _AUDIT = "sequence, time, actor, action, subject, outcome, attributes, prev_hash, hash"
@@ -63,18 +64,25 @@ class Verified:
 class Records:
     """Writes and reads events and audit entries; wakes those who stream events."""
 
-    def __init__(self, pool: Pool[Any], clock: Clock, log: Logger) -> None:
-        self._pool = pool
+    def __init__(self, database: Database, clock: Clock, log: Logger) -> None:
+        self._database = database
         self._clock = clock
         self._log = log
-        self.grown = asyncio.Condition()
+        # Numbers are given before a transaction commits: with two writers a reader that follows
+        # the numbers could pass one by that is not visible yet. So there is one writer at a time.
+        self._writing = asyncio.Lock()
+        self.newest: Latest[int] = Latest()
 
     # ------------------------------------------------------------ system events
 
     async def add_event(self, event: system_pb2.SystemEvent) -> int:
         """Store an event once by its id; return its number."""
+        async with self._writing:
+            return await self._add_event(event)
+
+    async def _add_event(self, event: system_pb2.SystemEvent) -> int:
         time_ns = event.time.seconds * 1_000_000_000 + event.time.nanos
-        sequence: int | None = await self._pool.fetchval(
+        sequence: int | None = await self._database.fetchval(
             "INSERT INTO system_events "
             "(id, time, service, level, type, message, attributes, correlation_id) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING "
@@ -89,11 +97,10 @@ class Records:
             event.correlation_id or correlation_id.get(),
         )
         if sequence is None:
-            sequence = await self._pool.fetchval(
+            sequence = await self._database.fetchval(
                 "SELECT sequence FROM system_events WHERE id::text = $1", event.id
             )
-        async with self.grown:
-            self.grown.notify_all()
+        self.newest.set(sequence or 0)
         return sequence or 0
 
     async def tell(
@@ -110,14 +117,14 @@ class Records:
                     service="system", level=level, type=kind, message=message, attributes=attributes
                 )
             )
-        except LOST:
+        except Unavailable:
             self._log.warning("an event could not be stored", type=kind)
 
     async def events(
         self, minimum_level: int, service: str, before: int | None, limit: int
     ) -> list[asyncpg.Record]:
         """Return events, newest first."""
-        rows: list[asyncpg.Record] = await self._pool.fetch(
+        rows: list[asyncpg.Record] = await self._database.fetch(
             f"SELECT {_EVENT} FROM system_events WHERE level >= $1 "
             "AND ($2 = '' OR service = $2) AND ($3::bigint IS NULL OR sequence < $3) "
             "ORDER BY sequence DESC LIMIT $4",
@@ -130,7 +137,7 @@ class Records:
 
     async def events_after(self, sequence: int, limit: int) -> list[asyncpg.Record]:
         """Return events after a number, oldest first."""
-        rows: list[asyncpg.Record] = await self._pool.fetch(
+        rows: list[asyncpg.Record] = await self._database.fetch(
             f"SELECT {_EVENT} FROM system_events WHERE sequence > $1 ORDER BY sequence LIMIT $2",
             sequence,
             limit,
@@ -140,7 +147,8 @@ class Records:
     async def last_event(self) -> int:
         """Return the newest number; 0 when there is none."""
         return (
-            await self._pool.fetchval("SELECT coalesce(max(sequence), 0) FROM system_events") or 0
+            await self._database.fetchval("SELECT coalesce(max(sequence), 0) FROM system_events")
+            or 0
         )
 
     # ------------------------------------------------------------ audit
@@ -154,7 +162,7 @@ class Records:
         attributes: Mapping[str, str] | None = None,
     ) -> int:
         """Append an entry to the chain; return its number."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, $1) "
                 "ON CONFLICT (id) DO NOTHING",
@@ -189,7 +197,7 @@ class Records:
         self, actor: str, action: str, before: int | None, limit: int
     ) -> list[asyncpg.Record]:
         """Return audit entries, newest first."""
-        rows: list[asyncpg.Record] = await self._pool.fetch(
+        rows: list[asyncpg.Record] = await self._database.fetch(
             f"SELECT {_AUDIT} FROM audit WHERE ($1 = '' OR actor = $1) "
             "AND starts_with(action, $2) AND ($3::bigint IS NULL OR sequence < $3) "
             "ORDER BY sequence DESC LIMIT $4",
@@ -204,7 +212,7 @@ class Records:
         """Recompute the chain from its first entry and hold its end against the head."""
         previous, read = GENESIS, 0
         while True:
-            rows = await self._pool.fetch(
+            rows = await self._database.fetch(
                 f"SELECT {_AUDIT} FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2",
                 read,
                 VERIFY_BATCH,
@@ -220,7 +228,7 @@ class Records:
                 previous, read = row["hash"], read + 1
             if len(rows) < VERIFY_BATCH:
                 break
-        head = await self._pool.fetchrow("SELECT sequence, hash FROM audit_head")
+        head = await self._database.fetchrow("SELECT sequence, hash FROM audit_head")
         if head is not None and (head["sequence"] > read or head["hash"] != previous):
             return Verified(read, read + 1)
         return Verified(read, 0)
