@@ -34,7 +34,7 @@ export function Shell() {
         <Banners />
         <main id="content" tabIndex={-1} className={styles.content}>
           <Boundary>
-            <Suspense fallback={<p className="muted">Loading…</p>}>
+            <Suspense fallback={<p className={styles.waiting}>Loading…</p>}>
               <Switch>
                 {PAGES.map((page) => (
                   <Route key={page.path} path={page.path} component={page.component} />

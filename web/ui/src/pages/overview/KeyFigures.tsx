@@ -12,7 +12,7 @@ import { limitFor, longLimit, shortLimit } from "./limits";
 
 const hasNoSummary = (portfolio: Portfolio) => !portfolio.summary?.equity;
 
-export function KeyFigures() {
+export function KeyFigures({ className }: { className?: string | undefined }) {
   const portfolio = usePortfolio();
   return (
     <Panel
@@ -25,6 +25,7 @@ export function KeyFigures() {
       }}
       rows={3}
       titleHidden
+      className={className}
     >
       {({ summary }) => <Figures summary={summary ?? {}} />}
     </Panel>

@@ -21,9 +21,9 @@ export default function Overview() {
     <div className={styles.page}>
       <h1 className="visually-hidden">Overview</h1>
       <QuoteStrip />
-      <KeyFigures />
+      <KeyFigures className={styles.figures} />
       <div className={styles.main}>
-        <EquityPanel />
+        <EquityPanel className={styles.curve} />
         <PositionsPanel className={styles.middle} />
         <OrdersPanel className={styles.late} ordersMax={ORDERS_SHOWN} />
       </div>
