@@ -33,7 +33,7 @@ from pi5.kit.wire.orders import event_from
 from pi5.portfolio import metrics
 from pi5.portfolio.books import Books
 from pi5.portfolio.convert import snapshot_to
-from pi5.portfolio.engine import PortfolioEngine
+from pi5.portfolio.engine import DayStart, PortfolioEngine
 from pi5.portfolio.store import Saved, Store
 
 LEAST_INTERVAL_S = 0.1  # between two snapshots
@@ -58,6 +58,7 @@ class Bookkeeper:
         self._server: GrpcServer | None = None
         self._ready = False
         self._database_answers = True
+        self._unsaved_days: list[DayStart] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self.epoch = new_id()
         self.snapshots: Latest[portfolio_service_pb2.PortfolioSnapshot] = Latest()
@@ -134,7 +135,8 @@ class Bookkeeper:
             self._engine = self._new_engine(saved)
         else:
             self._engine.adopt(saved.books)
-        await self._begin_day()
+        self._begin_day(self.now_ns())
+        await self._save_days()
         self._dirty.set()
 
     def _new_engine(self, saved: Saved) -> PortfolioEngine:
@@ -153,10 +155,16 @@ class Bookkeeper:
             engine.resume_day(saved.day)
         return engine
 
-    async def _begin_day(self) -> None:
-        day = self.engine.start_day(self.now_ns())
+    def _begin_day(self, now_ns: int) -> None:
+        """Begin a new day in memory, so figures of a moment always belong to its day."""
+        day = self.engine.start_day(now_ns)
         if day is not None:
-            await self.store.save_day(self.engine.books.account, day)
+            self._unsaved_days.append(day)
+
+    async def _save_days(self) -> None:
+        while self._unsaved_days:
+            await self.store.save_day(self.engine.books.account, self._unsaved_days[0])
+            self._unsaved_days.pop(0)
             await self.store.thin_equity(self.engine.books.account, self.now_ns())
 
     async def _follow_log(self) -> None:
@@ -185,7 +193,7 @@ class Bookkeeper:
             changes = [change for event in events if (change := staged.apply(event))]
             if not changes:
                 return
-            await self._begin_day()
+            self._begin_day(self.now_ns())
             await self.store.save_batch(books.sequence, staged, changes)
             self.engine.adopt(staged)
         for change in changes:
@@ -254,6 +262,7 @@ class Bookkeeper:
             self._dirty.clear()
             if self._engine is not None:
                 now = self.now_ns()
+                self._begin_day(now)
                 summary = self._engine.summary(now)
                 sequence = self.snapshots.version + 1
                 self.snapshots.set(snapshot_to(summary, self._engine.positions(now), sequence))
@@ -273,8 +282,9 @@ class Bookkeeper:
                 continue
             now = self._context.clock.monotonic_ns()
             try:
+                self._begin_day(self.now_ns())
                 async with self._writing:
-                    await self._begin_day()
+                    await self._save_days()
                 if now - saved_ns >= interval_ns:
                     saved_ns = now
                     summary = self._engine.summary(self.now_ns())

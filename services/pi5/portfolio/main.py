@@ -18,8 +18,7 @@ NAME = portfolio_service_pb2.DESCRIPTOR.services_by_name["PortfolioService"].ful
 async def start(context: Context) -> AsyncIterator[None]:
     """Serve; ready once the books are loaded and have caught up with the order log."""
     keeper = Bookkeeper(context)
-    # What the contract plans for later stays with the generated base, which says so.
-    servicer = PortfolioServicer(  # type: ignore[abstract]
+    servicer = PortfolioServicer(
         keeper,
         context.settings.portfolio.day_starts_at_utc_hour,
         Calendars(context.peer("data")),

@@ -1,0 +1,1 @@
+"""Risk: sizes and judges every signal and order, and stops trading."""
