@@ -10,16 +10,21 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 from pi5.api.common.v1 import options_pb2
+from pi5.api.system.v1 import audit_service_pb2 as audit_pb
 from pi5.api.system.v1 import identity_service_pb2 as pb
-from pi5.domain.errors import Conflict, Exhausted, Precondition, Unauthenticated
+from pi5.domain.errors import Conflict, Exhausted, Precondition, Unauthenticated, Unavailable
 from pi5.kit.clock import SystemClock
 from pi5.kit.database import open_pool
 from pi5.kit.guard import current_caller
 from pi5.kit.log import get_logger
 from pi5.kit.tokens import Caller, TokenIssuer
+from pi5.system.audit import AuditServicer
+from pi5.system.database import Database
 from pi5.system.identity import IdentityServicer, hash_token
+from pi5.system.once import Once
 from pi5.system.passwords import Passwords
 from pi5.system.records import Records
+from pi5.system.refresh import RefreshTokens
 from pi5.system.store import IdentityStore
 
 pytestmark = pytest.mark.integration
@@ -36,7 +41,9 @@ class FakeTime(SystemClock):
 
 
 def origin(address: str = "10.0.0.2"):
-    """What a servicer asks of its context: the metadata of the call."""
+    """What a servicer asks of its context: the metadata of the call, made by the bridge."""
+    if current_caller.get().subject == "anonymous":
+        current_caller.set(Caller("web", options_pb2.ROLE_SERVICE))
     return SimpleNamespace(invocation_metadata=lambda: (("x-client-address", address),))
 
 
@@ -44,13 +51,18 @@ def origin(address: str = "10.0.0.2"):
 async def identity(dsn: str) -> AsyncIterator[SimpleNamespace]:
     pool = await open_pool(dsn, "system", 4)
     clock = FakeTime()
-    store, records = IdentityStore(pool), Records(pool, clock, get_logger("test"))
+    reach = Database(pool)
+    store, records = IdentityStore(reach), Records(reach, clock, get_logger("test"))
     issuer = TokenIssuer(b"k" * 64, clock)
-    service = IdentityServicer(store, Passwords(), issuer, clock, records)
+    tokens, finished = RefreshTokens(b"k" * 64), asyncio.Event()
+    service = IdentityServicer(
+        store, Passwords(), issuer, clock, records, tokens, Once(reach, tokens.digest), finished.set
+    )
     try:
         yield SimpleNamespace(
-            service=service, store=store, records=records, clock=clock, pool=pool, issuer=issuer
-        )
+            service=service, store=store, records=records, clock=clock, pool=pool, issuer=issuer,
+            finished=finished,
+        )  # fmt: skip
     finally:
         await pool.close()
 
@@ -100,17 +112,131 @@ async def test_refresh_tokens_rotate_and_reuse_ends_the_session(database: str) -
     async with identity(database) as world:
         await admin(world)
         first = (await login(world)).tokens.refresh_token
-        second = (await refresh(world, first)).tokens.refresh_token
-        third = (await refresh(world, first)).tokens.refresh_token  # the other tab
-        assert len({first, second, third}) == 3
+        tabs = await asyncio.gather(*(refresh(world, first) for _ in range(4)))
+        (second,) = {answer.tokens.refresh_token for answer in tabs}
+        assert second != first
         world.clock.ahead_s = 60
-        fourth = (await refresh(world, third)).tokens.refresh_token
+        third = (await refresh(world, second)).tokens.refresh_token
         world.clock.ahead_s = 120
         with pytest.raises(Unauthenticated) as reused:
-            await refresh(world, third)
+            await refresh(world, second)
         assert reused.value.code == "REFRESH_REUSED"
         with pytest.raises(Unauthenticated):
-            await refresh(world, fourth)
+            await refresh(world, third)
+
+
+async def test_a_token_stolen_long_ago_ends_the_session_too(database: str) -> None:
+    """However many times the owner refreshed since, the old token's use is noticed."""
+    async with identity(database) as world:
+        await admin(world)
+        stolen = token = (await login(world)).tokens.refresh_token
+        for minute in range(1, 5):
+            world.clock.ahead_s = 60 * minute
+            token = (await refresh(world, token)).tokens.refresh_token
+        with pytest.raises(Unauthenticated) as reused:
+            await refresh(world, stolen)
+        assert reused.value.code == "REFRESH_REUSED"
+        with pytest.raises(Unauthenticated) as ended:
+            await refresh(world, token)
+        assert ended.value.code == "REFRESH_INVALID"
+        for forged in ("", "x", token[:-1] + "x", token.replace(".4.", ".5."), "a.b.c", "é.1.x"):
+            with pytest.raises(Unauthenticated) as refused:
+                await refresh(world, forged)
+            assert refused.value.code == "REFRESH_INVALID"
+
+
+async def test_guesses_at_once_count_like_guesses_one_by_one(database: str) -> None:
+    """Thirty guesses at the same moment get five tries together, not thirty."""
+    async with identity(database) as world:
+        await admin(world)
+        tries = await asyncio.gather(
+            *(login(world, f"wrong password {n}") for n in range(30)), return_exceptions=True
+        )
+        codes = [fault.code for fault in tries]
+        assert codes.count("WRONG_CREDENTIALS") == 5
+        assert codes.count("LOGIN_LOCKED") == 25
+
+
+async def test_only_the_bridge_may_name_the_clients_address(database: str) -> None:
+    """A caller who invents a new address for each guess is counted at one address."""
+    async with identity(database) as world:
+        await admin(world)
+        current_caller.set(Caller("mallory", options_pb2.ROLE_VIEWER))
+        for number in range(5):
+            with pytest.raises(Unauthenticated):
+                await login(world, "wrong wrong wrong", f"10.9.9.{number}")
+        with pytest.raises(Exhausted):
+            await login(world, "wrong wrong wrong", "10.9.9.200")
+
+
+async def test_the_same_request_id_makes_one_user(database: str) -> None:
+    """A repeated call gets the first answer; the same id with other content is refused."""
+    async with identity(database) as world:
+        await admin(world)
+        current_caller.set(Caller("ada", options_pb2.ROLE_ADMIN))
+        fields = {"username": "bob", "password": PASSWORD, "role": options_pb2.ROLE_TRADER}
+        key = "6f2f4b8e-0d1c-4a57-9a44-0a3f6f2f4b8e"
+        request = pb.CreateUserRequest(request_id=key, **fields)
+        first = await world.service.CreateUser(request, origin())
+        assert await world.service.CreateUser(request, origin()) == first
+        with pytest.raises(Conflict) as reused:
+            await world.service.CreateUser(
+                pb.CreateUserRequest(request_id=key, **fields | {"username": "eve"}), origin()
+            )
+        assert reused.value.code == "IDEMPOTENCY_KEY_REUSED"
+        stored = await world.pool.fetchval("SELECT body_hash FROM request")
+        assert len(stored) == 32
+
+
+async def test_two_admins_who_remove_each_other_leave_one(database: str) -> None:
+    """Concurrent removals are made one after the other, and the last admin stays."""
+    async with identity(database) as world:
+        ada = (await admin(world)).user
+        current_caller.set(Caller("ada", options_pb2.ROLE_ADMIN))
+        create = pb.CreateUserRequest(
+            username="bob", password=PASSWORD, role=options_pb2.ROLE_ADMIN
+        )
+        bob = (await world.service.CreateUser(create, origin())).user
+        done = await asyncio.gather(
+            *(
+                world.service.DeleteUser(pb.DeleteUserRequest(id=user.id), origin())
+                for user in (ada, bob)
+            ),
+            return_exceptions=True,
+        )
+        assert [getattr(d, "code", "") for d in done].count("LAST_ADMIN") == 1
+
+
+async def test_events_reach_who_listens_in_order_and_without_gaps(database: str) -> None:
+    """Events that many services tell at once arrive one by one, each once."""
+    async with identity(database) as world:
+        audit = AuditServicer(world.records, world.clock)
+        resume = audit_pb.StreamSystemEventsRequest(resume={"after_sequence": 0})
+        seen: list[int] = []
+
+        async def listen() -> None:
+            async for message in audit.StreamSystemEvents(resume, origin()):
+                if message.HasField("system_event"):
+                    seen.append(message.system_event.sequence)
+                    if len(seen) == 50:
+                        return
+
+        listening = asyncio.create_task(listen())
+        await asyncio.gather(
+            *(world.records.tell(1, "TEST", f"event {number}") for number in range(50))
+        )
+        await asyncio.wait_for(listening, 5)
+        assert seen == sorted(set(seen))
+
+
+async def test_a_database_that_is_away_is_unavailable(database: str) -> None:
+    """Signing in says that the database does not answer, not that something went wrong."""
+    async with identity(database) as world:
+        await admin(world)
+        world.pool.terminate()
+        with pytest.raises(Unavailable) as away:
+            await login(world)
+        assert away.value.code == "DATABASE_UNREACHABLE"
 
 
 async def test_a_new_password_ends_the_other_sessions(database: str) -> None:

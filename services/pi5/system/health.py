@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pi5.api.execution.v1 import execution_pb2, execution_service_pb2, execution_service_pb2_grpc
@@ -42,6 +43,16 @@ def resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def _started(supervised: dict[str, Any]) -> Timestamp | None:
+    """Return when the supervisor started a process; None when it did not."""
+    started = Timestamp()
+    try:
+        started.FromJsonString(str(supervised.get("started_at", "")))
+    except ValueError:
+        return None
+    return started
 
 
 class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):

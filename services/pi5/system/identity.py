@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import grpc
 
@@ -18,7 +21,8 @@ from pi5.domain.errors import (
     Precondition,
     Unauthenticated,
 )
-from pi5.kit.clock import Clock, new_id, new_secret
+from pi5.kit.clock import Clock, new_id
+from pi5.kit.database import Connection
 from pi5.kit.guard import current_caller
 from pi5.kit.paging import page_size, read_token, write_token
 from pi5.kit.tokens import ACCESS_TTL_S, TokenIssuer
@@ -31,8 +35,10 @@ from pi5.system.engine import (
     judge_refresh,
     locked_for_s,
 )
+from pi5.system.once import Once
 from pi5.system.passwords import Passwords
 from pi5.system.records import Records
+from pi5.system.refresh import RefreshTokens
 from pi5.system.store import IdentityStore, UserRow
 
 Rpc = grpc.aio.ServicerContext[Any, Any]
@@ -40,7 +46,7 @@ _ASSIGNABLE = {options_pb2.ROLE_VIEWER, options_pb2.ROLE_TRADER, options_pb2.ROL
 
 
 def hash_token(token: str) -> bytes:
-    """Return what is stored of a random token: it has 256 bits, so one fast hash is enough."""
+    """Return what is stored of a token: nobody can guess 256 bits, so a fast hash is enough."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -57,10 +63,12 @@ def user_message(user: UserRow) -> system_pb2.User:
     )
 
 
-def _origin(context: Rpc) -> tuple[str, str]:
-    """Return the client's address and name as the bridge passes them on."""
+def _origin(context: Rpc) -> str:
+    """Return the client's address; the word of anybody but our own bridge counts for nothing."""
+    if current_caller.get().role != options_pb2.ROLE_SERVICE:
+        return "local"
     sent = dict(context.invocation_metadata() or ())
-    return str(sent.get("x-client-address", "local"))[:64], str(sent.get("x-client-name", ""))[:64]
+    return str(sent.get("x-client-address", "local"))[:64]
 
 
 class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
@@ -73,7 +81,16 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         issuer: TokenIssuer,
         clock: Clock,
         records: Records,
+        refresh_tokens: RefreshTokens,
+        once: Once,
+        set_up_done: Callable[[], None],
     ) -> None:
+        self._refresh_tokens = refresh_tokens
+        self._once = once
+        self._set_up_done = set_up_done
+        # Sign-ins of one name from one address wait for each other, so that many guesses at once
+        # are counted like guesses one by one.
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._store = store
         self._passwords = passwords
         self._issuer = issuer
@@ -86,22 +103,36 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
     async def SetUpAdmin(self, request: pb.SetUpAdminRequest, context: Rpc) -> Any:
         check_username(request.username)
         check_password(request.password)
-        hashed = await self._passwords.hash(request.password)
-        user = await self._store.create_first_admin(
-            new_id(), request.username, hashed, hash_token(request.setup_token)
-        )
+        token_hash = hash_token(request.setup_token)
+        user = None
+        if await self._store.set_up_token_fits(token_hash):
+            hashed = await self._passwords.hash(request.password)
+            user = await self._store.create_first_admin(
+                new_id(), request.username, hashed, token_hash
+            )
         if user is None:
             raise Precondition(
                 "SETUP_NOT_POSSIBLE",
                 "the set-up link is not valid any more; sign in, or start again for a new link",
             )
+        self._set_up_done()
         await self._records.audit(request.username, "auth.setup", request.username, "ok")
         return pb.SetUpAdminResponse(
             tokens=await self._open_session(user, context, "browser"), user=user_message(user)
         )
 
     async def Login(self, request: pb.LoginRequest, context: Rpc) -> Any:
-        address, _ = _origin(context)
+        address = _origin(context)
+        key = (request.username.lower()[:64], address)
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            user = await self._check_password(request, address)
+        await self._records.audit(
+            user.username, "auth.login", user.username, "ok", {"address": address}
+        )
+        tokens = await self._open_session(user, context, request.client)
+        return pb.LoginResponse(tokens=tokens, user=user_message(user))
+
+    async def _check_password(self, request: pb.LoginRequest, address: str) -> UserRow:
         wait_s = locked_for_s(await self._store.failures(request.username, address))
         if wait_s:
             raise Exhausted(
@@ -121,39 +152,40 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         await self._store.clear_failures(request.username, address)
         if self._passwords.outdated(user.password_hash):
             await self._store.rehash(user.id, await self._passwords.hash(request.password))
-        await self._records.audit(
-            user.username, "auth.login", user.username, "ok", {"address": address}
-        )
-        tokens = await self._open_session(user, context, request.client)
-        return pb.LoginResponse(tokens=tokens, user=user_message(user))
+        return user
 
     async def RefreshTokens(self, request: pb.RefreshTokensRequest, context: Rpc) -> Any:
+        given = self._refresh_tokens.read(request.refresh_token)
+        given_hash = hash_token(request.refresh_token)
+        found = await self._store.session_of(given.session_id, given_hash) if given else None
         now_s = self._now_s()
-        found = await self._store.session_of(hash_token(request.refresh_token))
-        verdict = judge_refresh(found[2] if found else None, now_s)
-        if found is None or verdict is Refresh.INVALID:
+        verdict = judge_refresh(found[1] if found else None, now_s)
+        if given is None or found is None or verdict is Refresh.INVALID:
             raise Unauthenticated("REFRESH_INVALID", "the session has ended; sign in again")
-        session_id, user, _ = found
+        user = found[0]
         if verdict is Refresh.REUSED:
-            await self._store.revoke(session_id)
-            await self._records.audit(user.username, "auth.refresh_reuse", session_id, "refused")
+            await self._store.revoke(given.session_id)
+            await self._records.audit(
+                user.username, "auth.refresh_reuse", given.session_id, "refused"
+            )
             raise Unauthenticated(
                 "REFRESH_REUSED", "this session was ended because its token was used twice"
             )
-        refresh = new_secret()
-        await self._store.rotate(session_id, hash_token(refresh), now_s, now_s + SESSION_TTL_S)
+        following = self._refresh_tokens.make(given.session_id, given.generation + 1)
+        if verdict is Refresh.ROTATE:
+            await self._store.rotate(
+                given.session_id, given_hash, hash_token(following), now_s, now_s + SESSION_TTL_S
+            )
         return pb.RefreshTokensResponse(
-            tokens=self._pair(user, session_id, refresh), user=user_message(user)
+            tokens=self._pair(user, given.session_id, following), user=user_message(user)
         )
 
     async def Logout(self, request: pb.LogoutRequest, context: Rpc) -> Any:
-        session_id = current_caller.get().session
-        if request.refresh_token:
-            found = await self._store.session_of(hash_token(request.refresh_token))
-            session_id = found[0] if found else session_id
+        given = self._refresh_tokens.read(request.refresh_token)
+        session_id = given.session_id if given else current_caller.get().session
         if session_id:
             await self._store.revoke(session_id)
-        await self._records.audit(current_caller.get().subject, "auth.logout", session_id, "ok")
+        await self._note("auth.logout", session_id)
         return pb.LogoutResponse()
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Rpc) -> Any:
@@ -186,9 +218,17 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         check_password(request.password)
         self._check_role(request.role)
         hashed = await self._passwords.hash(request.password)
-        user = await self._store.create_user(new_id(), request.username, hashed, request.role)
-        await self._note("user.create", user.username)
-        return pb.CreateUserResponse(user=user_message(user))
+
+        async def change(connection: Connection[Any]) -> pb.CreateUserResponse:
+            user = await self._store.create_user(
+                connection, new_id(), request.username, hashed, request.role
+            )
+            return pb.CreateUserResponse(user=user_message(user))
+
+        answer, made = await self._once.do(request, pb.CreateUserResponse, change)
+        if made:
+            await self._note("user.create", answer.user.username)
+        return answer
 
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Rpc) -> Any:
         hashed = None
@@ -198,14 +238,27 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         if request.role:
             self._check_role(request.role)
         disabled = request.disabled if request.HasField("disabled") else None
-        user = await self._store.update_user(request.id, request.role or None, hashed, disabled)
-        await self._note("user.update", user.username)
-        return pb.UpdateUserResponse(user=user_message(user))
+
+        async def change(connection: Connection[Any]) -> pb.UpdateUserResponse:
+            user = await self._store.update_user(
+                connection, request.id, request.role or None, hashed, disabled
+            )
+            return pb.UpdateUserResponse(user=user_message(user))
+
+        answer, made = await self._once.do(request, pb.UpdateUserResponse, change)
+        if made:
+            await self._note("user.update", answer.user.username)
+        return answer
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, context: Rpc) -> Any:
-        await self._store.delete_user(request.id)
-        await self._note("user.delete", request.id)
-        return pb.DeleteUserResponse()
+        async def change(connection: Connection[Any]) -> pb.DeleteUserResponse:
+            await self._store.delete_user(connection, request.id)
+            return pb.DeleteUserResponse()
+
+        answer, made = await self._once.do(request, pb.DeleteUserResponse, change)
+        if made:
+            await self._note("user.delete", request.id)
+        return answer
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Rpc) -> Any:
         user = await self._caller()
@@ -234,14 +287,14 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
     # ------------------------------------------------------------ helpers of the methods above
 
     async def _open_session(self, user: UserRow, context: Rpc, client: str) -> Any:
-        address, name = _origin(context)
-        session_id, refresh = new_id(), new_secret()
+        session_id = new_id()
+        refresh = self._refresh_tokens.make(session_id, 0)
         await self._store.add_session(
             session_id,
             user.id,
             hash_token(refresh),
-            client or name,
-            address,
+            client,
+            _origin(context),
             self._now_s() + SESSION_TTL_S,
         )
         return self._pair(user, session_id, refresh)

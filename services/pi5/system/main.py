@@ -20,13 +20,17 @@ from pi5.kit.database import LOST
 from pi5.kit.lifecycle import Context
 from pi5.kit.server import Registration
 from pi5.kit.settings import GRPC_SERVICES
+from pi5.kit.tokens import load_or_create_key
 from pi5.system.audit import AuditServicer
 from pi5.system.configuration import ConfigServicer
+from pi5.system.database import Database
 from pi5.system.health import HealthServicer
 from pi5.system.identity import IdentityServicer
+from pi5.system.once import Once
 from pi5.system.passwords import Passwords
 from pi5.system.records import Records
-from pi5.system.setup import prepare_first_admin
+from pi5.system.refresh import RefreshTokens
+from pi5.system.setup import link_file, prepare_first_admin
 from pi5.system.store import IdentityStore
 
 CHECK_INTERVAL_S = 2.0
@@ -41,12 +45,23 @@ NAMES = [
 async def start(context: Context) -> AsyncIterator[None]:
     """Run the service around a block."""
     pool = await context.pool()
-    records = Records(pool, context.clock, context.log)
-    store = IdentityStore(pool)
+    database = Database(pool)
+    records = Records(database, context.clock, context.log)
+    store = IdentityStore(database)
     passwords = Passwords()
     await prepare_first_admin(context.home, context.settings, store, passwords, context.log)
     peers = {name: context.peer(name) for name in GRPC_SERVICES}
-    identity = IdentityServicer(store, passwords, context.issuer, context.clock, records)
+    refresh_tokens = RefreshTokens(load_or_create_key(context.home))
+    identity = IdentityServicer(
+        store,
+        passwords,
+        context.issuer,
+        context.clock,
+        records,
+        refresh_tokens,
+        Once(database, refresh_tokens.digest),
+        lambda: link_file(context.home).unlink(missing_ok=True),
+    )
     health = HealthServicer(context.home, context.settings, context.clock, pool, peers)
     registrations: list[Registration] = [
         (identity_service_pb2_grpc.add_IdentityServiceServicer_to_server, identity),

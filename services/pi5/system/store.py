@@ -9,10 +9,13 @@ from typing import Any
 import asyncpg
 
 from pi5.domain.errors import Conflict, NotFound, Precondition
-from pi5.kit.database import Pool
+from pi5.kit.database import Connection
+from pi5.system.database import Database
 from pi5.system.engine import LOCKOUT_WINDOW_S, Failures, SessionRow
 
 ADMIN = 4
+# Two admins who remove each other at once would leave none: such changes wait for each other.
+_ONE_AT_A_TIME = "LOCK TABLE users IN EXCLUSIVE MODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,13 @@ def _utc(seconds: float) -> datetime:
 class IdentityStore:
     """Users, sessions, failures, set-up."""
 
-    def __init__(self, pool: Pool[Any]) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def user_by_name(self, username: str) -> UserRow | None:
         """Return a user by name, whatever its case."""
         return _user(
-            await self._pool.fetchrow(
+            await self._database.fetchrow(
                 f"SELECT {_USER} FROM users WHERE lower(username) = lower($1)", username
             )
         )
@@ -58,12 +61,12 @@ class IdentityStore:
     async def user_by_id(self, user_id: str) -> UserRow | None:
         """Return a user by id."""
         return _user(
-            await self._pool.fetchrow(f"SELECT {_USER} FROM users WHERE id::text = $1", user_id)
+            await self._database.fetchrow(f"SELECT {_USER} FROM users WHERE id::text = $1", user_id)
         )
 
     async def list_users(self, after: str, limit: int) -> list[UserRow]:
         """Return users by name, beginning after a name."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"SELECT {_USER} FROM users WHERE lower(username) > lower($1) "
             "ORDER BY lower(username) LIMIT $2",
             after,
@@ -71,14 +74,16 @@ class IdentityStore:
         )
         return [UserRow(**dict(row)) for row in rows]
 
-    async def create_user(self, user_id: str, username: str, hashed: str, role: int) -> UserRow:
+    async def create_user(
+        self, connection: Connection[Any], user_id: str, username: str, hashed: str, role: int
+    ) -> UserRow:
         """Insert a user.
 
         Raises:
             Conflict: USERNAME_TAKEN.
         """
         try:
-            row = await self._pool.fetchrow(
+            row = await connection.fetchrow(
                 "INSERT INTO users (id, username, password_hash, role) VALUES ($1, $2, $3, $4) "
                 f"RETURNING {_USER}",
                 user_id,
@@ -99,8 +104,8 @@ class IdentityStore:
 
         With `token_hash`, the unused set-up token must be that one.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("LOCK TABLE users IN EXCLUSIVE MODE")
+        async with self._database.transaction() as connection:
+            await connection.execute(_ONE_AT_A_TIME)
             if await connection.fetchval("SELECT count(*) FROM users"):
                 return None
             if token_hash is not None:
@@ -124,26 +129,32 @@ class IdentityStore:
 
     async def has_users(self) -> bool:
         """Tell whether anybody exists."""
-        return bool(await self._pool.fetchval("SELECT EXISTS (SELECT 1 FROM users)"))
+        return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM users)"))
 
     async def set_setup_token(self, token_hash: bytes) -> None:
         """Replace the set-up token."""
-        await self._pool.execute(
+        await self._database.execute(
             "INSERT INTO setup (id, token_hash) VALUES (1, $1) "
             "ON CONFLICT (id) DO UPDATE SET token_hash = $1, created_at = now(), used_at = NULL",
             token_hash,
         )
 
     async def update_user(
-        self, user_id: str, role: int | None, hashed: str | None, disabled: bool | None
+        self,
+        connection: Connection[Any],
+        user_id: str,
+        role: int | None,
+        hashed: str | None,
+        disabled: bool | None,
     ) -> UserRow:
         """Change a user; password or disabling ends all its sessions.
 
         Raises:
             NotFound: UNKNOWN_USER. Precondition: LAST_ADMIN.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
+        await connection.execute(_ONE_AT_A_TIME)
+        user = _user(
+            await connection.fetchrow(
                 "UPDATE users SET role = coalesce($2, role), "
                 "password_hash = coalesce($3, password_hash), disabled = coalesce($4, disabled) "
                 f"WHERE id::text = $1 RETURNING {_USER}",
@@ -152,42 +163,52 @@ class IdentityStore:
                 hashed,
                 disabled,
             )
-            user = _user(row)
-            if user is None:
-                raise NotFound("UNKNOWN_USER", f"there is no user {user_id}")
-            await self._keep_an_admin(connection)
-            if hashed is not None or disabled:
-                await connection.execute(
-                    "UPDATE session SET revoked_at = now() "
-                    "WHERE user_id::text = $1 AND revoked_at IS NULL",
-                    user_id,
-                )
-            return user
+        )
+        if user is None:
+            raise NotFound("UNKNOWN_USER", f"there is no user {user_id}")
+        await self._keep_an_admin(connection)
+        if hashed is not None or disabled:
+            await connection.execute(
+                "UPDATE session SET revoked_at = now() "
+                "WHERE user_id::text = $1 AND revoked_at IS NULL",
+                user_id,
+            )
+        return user
 
-    async def delete_user(self, user_id: str) -> None:
+    async def delete_user(self, connection: Connection[Any], user_id: str) -> None:
         """Remove a user with all sessions.
 
         Raises:
             NotFound: UNKNOWN_USER. Precondition: LAST_ADMIN.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            gone = await connection.fetchval(
-                "DELETE FROM users WHERE id::text = $1 RETURNING 1", user_id
-            )
-            if gone is None:
-                raise NotFound("UNKNOWN_USER", f"there is no user {user_id}")
-            await self._keep_an_admin(connection)
+        await connection.execute(_ONE_AT_A_TIME)
+        gone = await connection.fetchval(
+            "DELETE FROM users WHERE id::text = $1 RETURNING 1", user_id
+        )
+        if gone is None:
+            raise NotFound("UNKNOWN_USER", f"there is no user {user_id}")
+        await self._keep_an_admin(connection)
 
-    async def _keep_an_admin(self, connection: Any) -> None:
+    async def _keep_an_admin(self, connection: Connection[Any]) -> None:
         left = await connection.fetchval(
             "SELECT count(*) FROM users WHERE role = $1 AND NOT disabled", ADMIN
         )
         if not left:
             raise Precondition("LAST_ADMIN", "the last admin cannot be removed or disabled")
 
+    async def set_up_token_fits(self, token_hash: bytes) -> bool:
+        """Tell whether a set-up token is the unused one and nobody exists yet."""
+        return bool(
+            await self._database.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM setup WHERE token_hash = $1 AND used_at IS NULL) "
+                "AND NOT EXISTS (SELECT 1 FROM users)",
+                token_hash,
+            )
+        )
+
     async def rehash(self, user_id: str, hashed: str) -> None:
         """Store a hash of today's parameters."""
-        await self._pool.execute(
+        await self._database.execute(
             "UPDATE users SET password_hash = $2 WHERE id::text = $1", user_id, hashed
         )
 
@@ -195,7 +216,7 @@ class IdentityStore:
 
     async def failures(self, username: str, address: str) -> Failures:
         """Count the wrong guesses of the last five minutes."""
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             "SELECT count(*) FILTER (WHERE address = $2) AS from_here, count(*) AS on_account, "
             "EXISTS (SELECT 1 FROM session JOIN users ON users.id = session.user_id "
             "  WHERE lower(users.username) = lower($1) AND session.address = $2) AS known_address "
@@ -210,7 +231,7 @@ class IdentityStore:
 
     async def add_failure(self, username: str, address: str) -> None:
         """Count a wrong guess, and forget old ones."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO login_failure (username, address) VALUES (lower($1), $2)",
                 username[:64],
@@ -222,7 +243,7 @@ class IdentityStore:
 
     async def clear_failures(self, username: str, address: str) -> None:
         """Forget the wrong guesses from an address after the right one."""
-        await self._pool.execute(
+        await self._database.execute(
             "DELETE FROM login_failure WHERE username = lower($1) AND address = $2",
             username,
             address,
@@ -240,7 +261,7 @@ class IdentityStore:
         expires_at_s: float,
     ) -> None:
         """Store a new session and note the sign-in."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO session (id, user_id, refresh_hash, client, address, expires_at) "
                 "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -258,35 +279,35 @@ class IdentityStore:
                 "DELETE FROM session WHERE expires_at < now() - interval '7 days'"
             )
 
-    async def session_of(self, refresh_hash: bytes) -> tuple[str, UserRow, SessionRow] | None:
-        """Return the session that a refresh token belongs or belonged to."""
-        row = await self._pool.fetchrow(
-            "SELECT id::text AS session_id, user_id::text, refresh_hash = $1 AS is_current, "
+    async def session_of(
+        self, session_id: str, refresh_hash: bytes
+    ) -> tuple[UserRow, SessionRow] | None:
+        """Return a session, its user, and where a refresh token stands in it."""
+        row = await self._database.fetchrow(
+            "SELECT user_id::text, refresh_hash = $2 AS is_current, "
+            "coalesce(previous_hash = $2, false) AS is_previous, "
             "coalesce(extract(epoch FROM rotated_at), 0)::float8 AS rotated_at_s, "
             "extract(epoch FROM expires_at)::float8 AS expires_at_s, "
             "revoked_at IS NOT NULL AS revoked "
-            "FROM session WHERE refresh_hash = $1 OR previous_hash = $1",
+            "FROM session WHERE id::text = $1",
+            session_id,
             refresh_hash,
         )
         if row is None:
             return None
-        user = await self.user_by_id(row["user_id"])
-        if user is None:
-            return None
-        session = SessionRow(
-            row["is_current"], row["rotated_at_s"], row["expires_at_s"], row["revoked"],
-            user.disabled,
-        )  # fmt: skip
-        return row["session_id"], user, session
+        values = dict(row)
+        user = await self.user_by_id(values.pop("user_id"))
+        return (user, SessionRow(**values, user_disabled=user.disabled)) if user else None
 
     async def rotate(
-        self, session_id: str, new_hash: bytes, now_s: float, expires_at_s: float
+        self, session_id: str, old_hash: bytes, new_hash: bytes, now_s: float, expires_at_s: float
     ) -> None:
-        """Replace a session's refresh token, remembering the last one."""
-        await self._pool.execute(
-            "UPDATE session SET previous_hash = refresh_hash, refresh_hash = $2, rotated_at = $3, "
-            "expires_at = $4 WHERE id::text = $1",
+        """Replace a session's refresh token, remembering the last; nothing if that was done."""
+        await self._database.execute(
+            "UPDATE session SET previous_hash = refresh_hash, refresh_hash = $3, rotated_at = $4, "
+            "expires_at = $5 WHERE id::text = $1 AND refresh_hash = $2",
             session_id,
+            old_hash,
             new_hash,
             _utc(now_s),
             _utc(expires_at_s),
@@ -294,7 +315,7 @@ class IdentityStore:
 
     async def revoke(self, session_id: str, user_id: str | None = None) -> bool:
         """End a session (of a user); tell whether there was one."""
-        done = await self._pool.fetchval(
+        done = await self._database.fetchval(
             "UPDATE session SET revoked_at = coalesce(revoked_at, now()) WHERE id::text = $1 "
             "AND ($2::text IS NULL OR user_id::text = $2) RETURNING 1",
             session_id,
@@ -304,7 +325,7 @@ class IdentityStore:
 
     async def revoke_others(self, user_id: str, keep: str) -> None:
         """End all sessions of a user but one."""
-        await self._pool.execute(
+        await self._database.execute(
             "UPDATE session SET revoked_at = now() WHERE user_id::text = $1 AND id::text <> $2 "
             "AND revoked_at IS NULL",
             user_id,
@@ -313,7 +334,7 @@ class IdentityStore:
 
     async def list_sessions(self, user_id: str) -> list[asyncpg.Record]:
         """Return a user's living sessions, newest first."""
-        rows: list[asyncpg.Record] = await self._pool.fetch(
+        rows: list[asyncpg.Record] = await self._database.fetch(
             "SELECT id::text, client, address, created_at, expires_at FROM session "
             "WHERE user_id::text = $1 AND revoked_at IS NULL AND expires_at > now() "
             "ORDER BY created_at DESC LIMIT 100",
