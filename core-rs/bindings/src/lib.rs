@@ -1,6 +1,7 @@
 //! The Python module `pi5_core._native`: conversions and nothing else. Each file here shows the
 //! file of the same name in `pi5-core`.
 
+mod bars;
 mod book;
 mod call;
 mod columns;
@@ -9,6 +10,7 @@ mod indicators;
 mod matching;
 mod side;
 mod simulation;
+mod types;
 
 use pyo3::prelude::*;
 
@@ -20,5 +22,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     matching::register(module)?;
     indicators::register(module)?;
     dispatch::register(module)?;
-    simulation::register(module)
+    simulation::register(module)?;
+    bars::register(module)?;
+    types::register(module)
 }

@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+/// Ticks to bars by time, count, volume or value; bars to longer bars; sessions.
+pub mod bars;
 /// Order books kept from market data: by price (L2) and by order (L3).
 pub mod book;
 /// Bounded in-process delivery from one producer to many subscribers.
@@ -21,5 +23,7 @@ pub mod matching;
 mod side;
 /// Replaying history against simulated orders and accounts, by event or vectorized.
 pub mod simulation;
+/// Fixed-point prices and quantities, exact from and to decimal text.
+pub mod types;
 
 pub use side::Side;

@@ -9,6 +9,7 @@ interpreter lock.
 """
 
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, final
 
@@ -1227,3 +1228,58 @@ class Simulation:
     def price(self) -> int: ...
     @property
     def size(self) -> int: ...
+
+_BarRow: TypeAlias = tuple[int, int, int, int, int, int, int]
+
+@final
+class BarBuilder:
+    """Bars from ticks, or from shorter bars.
+
+    `size` is a span of time, a number of ticks, lots, or tick·lots for the rules time, ticks,
+    volume and value. A session (time between starts, first start, length) leaves out what is
+    outside of it, and no bar reaches over its end. Rows are (start, open, high, low, close,
+    volume, ticks); columns are the first six of them.
+    """
+
+    def __new__(
+        cls,
+        rule: Literal["time", "ticks", "volume", "value"],
+        size: int,
+        session: tuple[int, int, int] | None = None,
+    ) -> Self: ...
+    def tick(self, time: int, price: int, size: int) -> list[_BarRow]:
+        """Take a tick; returns the bars that it completes."""
+
+    def ticks(self, times: _Prices, prices: _Prices, sizes: _Prices) -> list[_Prices]: ...
+    def bars(
+        self,
+        starts: _Prices,
+        open: _Prices,
+        high: _Prices,
+        low: _Prices,
+        close: _Prices,
+        volume: _Prices,
+    ) -> list[_Prices]: ...
+    def flush(self) -> _BarRow | None:
+        """End the bar under way and return it."""
+
+    @property
+    def current(self) -> _BarRow | None: ...
+    @property
+    def skipped(self) -> int: ...
+
+@final
+class Scale:
+    """Decimals to whole ticks and back, exactly; a float is a TypeError.
+
+    What is not a whole number of ticks is a ValueError: TOO_PRECISE, OUT_OF_RANGE,
+    NOT_A_DECIMAL; BAD_SCALE for a tick that is not above zero.
+    """
+
+    def __new__(cls, tick: Decimal | int | str) -> Self: ...
+    def ticks(self, value: Decimal | int | str) -> int: ...
+    def text(self, ticks: int) -> str: ...
+    def decimal(self, ticks: int) -> Decimal: ...
+    @property
+    def precision(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
