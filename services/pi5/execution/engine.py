@@ -261,6 +261,7 @@ class ExecutionEngine:
         for execution in answer.executions:
             _join(effects, self.on_report(BrokerReport(silent, execution), now_ns))
         _join(effects, self.on_report(BrokerReport(answer.order), now_ns))
+        effects.look_ups.clear()  # asked just now: the settling loop asks again, ever more slowly
         return effects
 
     def settle_absent(self, order_id: str, now_ns: int) -> Effects:
