@@ -1,6 +1,6 @@
 // The signed-in person as the page sees it: unknown until asked, null when nobody is.
 import { useQuery } from "@tanstack/react-query";
-import { ApiError } from "@/api/errors";
+import { ApiError, messageOf } from "@/api/errors";
 import { whenSignedOut } from "@/api/http";
 import { queryClient } from "@/api/query_client";
 import { useReachable } from "@/api/reachability";
@@ -67,12 +67,13 @@ function endSession(): void {
 
 whenSignedOut(endSession);
 
-/** Signs out at the server; the page forgets everything only when that worked. */
+/** Signs out at the server; the page forgets everything only when the session is over there. */
 export async function leave(): Promise<void> {
   try {
     await signOut();
     endSession();
-  } catch {
-    notify("danger", "Signing out did not work: the server cannot be reached.");
+  } catch (error) {
+    const wasOver = error instanceof ApiError && error.status === 401;
+    if (!wasOver) notify("danger", `You are still signed in. ${messageOf(error)}`);
   }
 }
