@@ -139,7 +139,7 @@ async def _work(
         tasks.create_task(courier.run_reports(line), name=f"reports of {line.broker.name}")
         tasks.create_task(reconciler.run(line, settings.reconcile_interval_s))
         if isinstance(line.broker, SimulatedBroker):
-            tasks.create_task(line.broker.run_expiry(), name="paper expiry")
+            tasks.create_task(line.broker.run(), name="paper exchange")
             tasks.create_task(_feed(rooms, line.broker), name="paper market")
     tasks.create_task(courier.run_settling(), name="settling")
     tasks.create_task(_follow_mode(rooms, desk), name="trading mode")

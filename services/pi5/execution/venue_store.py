@@ -59,14 +59,17 @@ class VenueBooks:
             [to_datetime(execution.time_ns) for execution in executions],
         )
 
-    async def order(self, client_order_id: str) -> BrokerOrder | None:
-        """Return an order, working or closed, as the exchange shows it."""
-        content = await self._pool.fetchval(
-            "SELECT content FROM venue_order WHERE broker = $1 AND client_order_id = $2",
+    async def orders(self, client_order_ids: Sequence[str]) -> dict[str, BrokerOrder]:
+        """Return those of the orders that are known, working or closed, as they are shown."""
+        rows = await self._pool.fetch(
+            "SELECT client_order_id, content FROM venue_order"
+            " WHERE broker = $1 AND client_order_id = ANY($2)",
             self._broker,
-            client_order_id,
+            list(client_order_ids),
         )
-        return _order_from(json.loads(content)).seen() if content is not None else None
+        return {
+            row["client_order_id"]: _order_from(json.loads(row["content"])).seen() for row in rows
+        }
 
     async def working(self) -> list[VenueOrder]:
         """Return the working orders."""
