@@ -263,7 +263,7 @@ class StrategyEngine:
         instance = self._instances.get(signal.strategy_id)
         for seat in instance.seats if instance else ():
             if signal.symbol in seat.symbols:
-                seat.forget_intent(signal.symbol)
+                seat.on_refused(signal)
 
     def position(self, strategy_id: str, symbol: str) -> Decimal:
         """Return what an instance holds as far as is known."""

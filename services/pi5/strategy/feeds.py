@@ -79,7 +79,9 @@ class BarFeed:
         while True:
             try:
                 async for message in follow(self._open, self._log, "bars"):
-                    self.alive = True
+                    if not self.alive:
+                        self.alive = True
+                        await self._host.finish_warming_up()
                     if message.HasField("batch"):
                         await self._on_batch(message.batch)
             except grpc.aio.AioRpcError as error:

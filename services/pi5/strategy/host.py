@@ -184,6 +184,14 @@ class Host:
             await self.react(self.engine.warm_up(request, bars, self._now_ns()))
         return True
 
+    async def finish_warming_up(self) -> None:
+        """Fetch the history that the data service could not give before."""
+        for row in list(self._rows.values()):
+            if self.state(row.id) is StrategyState.WARMING_UP:
+                for request in self.engine.initial_history(row.id):
+                    await self._warm_up(request)
+        self._count_running()
+
     # Market and portfolio
 
     async def on_bar(self, bar: Bar) -> None:

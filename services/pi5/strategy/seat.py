@@ -19,6 +19,7 @@ from pi5.strategy.api import Strategy
 _MOST_WISHES = 16
 _MOST_INPUTS = 32
 _LONGEST_REASON = 500
+_MOST_DOUBLINGS = 6
 
 
 @dataclass(slots=True)
@@ -47,6 +48,20 @@ class Wish:
     event_time_ns: int
 
 
+@dataclass(slots=True)
+class _Missed:
+    """An exit that was not carried out; `wait_bars` before it is given again.
+
+    It is dropped after `flat_bars` bars without a position: not at once, because the portfolio may
+    hear of the fill later than bars come.
+    """
+
+    wish: Wish
+    why: str
+    wait_bars: int = 0
+    flat_bars: int = 5
+
+
 class Seat:
     """One strategy object at its place; see `pi5.strategy.api.Context` for the plug-in's view."""
 
@@ -58,6 +73,7 @@ class Seat:
         "_missed",
         "_prices",
         "_provisional",
+        "_retries",
         "_wishes",
         "muted",
         "plugin",
@@ -93,7 +109,8 @@ class Seat:
         self._last_ns: dict[str, int] = {}
         self._prices: dict[str, Decimal] = {}
         self._intents: dict[str, Side] = {}
-        self._missed: dict[str, Wish] = {}
+        self._missed: dict[str, _Missed] = {}
+        self._retries: dict[str, int] = {}
         self._wishes.clear()
         self._event: Bar | Quote | None = None
 
@@ -143,28 +160,39 @@ class Seat:
         wishes = self._wishes
         if self.muted:
             for wish in wishes:
-                self._missed[wish.symbol] = wish
+                self._missed[wish.symbol] = _Missed(wish, "given while not running")
             wishes.clear()
             return []
         if self._missed and isinstance(self._event, Bar):
-            self._catch_up(self._event)
+            self._catch_up(self._event.symbol)
             wishes = self._wishes
         if wishes:
             self._wishes = []
         return wishes
 
-    def _catch_up(self, bar: Bar) -> None:
-        """Voice the exit that fell into the time when the strategy did not run.
+    def _catch_up(self, symbol: str) -> None:
+        """Voice an exit that was not carried out, while its position is still held.
 
         Only exits: an entry that was missed is over, a position that should be closed is a risk.
         """
-        missed = self._missed.pop(bar.symbol, None)
-        if missed is None or any(wish.symbol == bar.symbol for wish in self._wishes):
+        missed = self._missed.get(symbol)
+        if missed is None:
             return
-        held = self.position(bar.symbol)
-        if held * missed.side.sign < 0:
-            reason = f"given while not running: {missed.reason}"
-            self._wish(bar.symbol, missed.side, True, reason, 1.0, 1.0, missed.inputs)
+        spoken = any(wish.symbol == symbol for wish in self._wishes)
+        flat = self.position(symbol) * missed.wish.side.sign >= 0
+        missed.flat_bars -= flat
+        if spoken or not missed.flat_bars:
+            del self._missed[symbol]
+            self._retries.pop(symbol, None)
+        elif flat:
+            return
+        elif missed.wait_bars:
+            missed.wait_bars -= 1
+        else:
+            del self._missed[symbol]
+            wish = missed.wish
+            reason = wish.reason.removeprefix(f"{missed.why}: ")
+            self._wish(symbol, wish.side, True, f"{missed.why}: {reason}", 1.0, 1.0, wish.inputs)
 
     def signal(self, wish: Wish, signal_id: str, now_ns: int) -> Signal:
         """Make the signal of a wish."""
@@ -183,9 +211,30 @@ class Seat:
             inputs=wish.inputs,
         )
 
-    def forget_intent(self, symbol: str) -> None:
-        """Forget that a position was asked for: it was refused."""
+    def on_refused(self, signal: Signal) -> None:
+        """Take note that nothing came of a signal.
+
+        An exit is given again, at the next bar, then after 2, 4, … 64 bars: whatever stood against
+        it (a stream that broke, a portfolio that had not heard of the fill, a halt) may be gone.
+        """
+        symbol = signal.symbol
         self._intents.pop(symbol, None)
+        if not signal.close_only:
+            return
+        tried = self._retries.get(symbol, 0)
+        self._retries[symbol] = min(tried + 1, _MOST_DOUBLINGS)
+        wish = Wish(
+            symbol,
+            signal.side,
+            True,
+            signal.reason,
+            signal.strength,
+            signal.confidence,
+            signal.inputs,
+            signal.reference_price,
+            signal.event_time_ns,
+        )
+        self._missed[symbol] = _Missed(wish, "not carried out before", 2**tried - 1)
 
     # What the plug-in sees
 

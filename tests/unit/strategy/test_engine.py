@@ -235,16 +235,6 @@ def test_time_that_jumps_back_and_gaps_warm_up_anew() -> None:
 
 def test_an_exit_given_while_away_is_given_again_and_an_entry_is_not() -> None:
     """A position that should have been closed is a risk; a missed entry is only missed."""
-
-    class Marks(Strategy):
-        name, description = "marks", "Buys at 20, closes at 5, else nothing."
-
-        def on_bar(self, context, bar):
-            if bar.close == 20:
-                context.buy("twenty")
-            elif bar.close == 5:
-                context.close("five")
-
     for held, history, expected in [
         (3, [20, 5], ["given while not running: five"]),
         (3, [5, 20], []),
@@ -259,6 +249,67 @@ def test_an_exit_given_while_away_is_given_again_and_an_entry_is_not() -> None:
         signals = engine.on_bar(bar(len(history), 10), 0).signals
         assert [signal.reason for signal in signals] == expected, (held, history)
         assert engine.on_bar(bar(len(history) + 1, 10), 0).signals == (), "once is enough"
+
+
+class Marks(Strategy):
+    """Buys at 20, closes at 5, else says nothing."""
+
+    name, description = "marks", "Buys at 20, closes at 5, else nothing."
+
+    def on_bar(self, context, bar):
+        if bar.close == 20:
+            context.buy("twenty")
+        elif bar.close == 5:
+            context.close("five")
+
+
+def test_an_exit_that_was_not_carried_out_is_given_again() -> None:
+    """At the next bar, then after ever more bars, as long as the position is held."""
+    engine = started(strategy=Marks)
+    engine.on_portfolio(view(ACME=3))
+    given = []
+    for day in range(40):
+        signals = engine.on_bar(bar(day, 5 if day == 0 else 10), 0).signals
+        for signal in signals:
+            given.append((day, signal.reason))
+            engine.on_refused(signal)
+    again = "not carried out before: five"
+    assert given == [(0, "five"), *((day, again) for day in (1, 3, 7, 15, 31))]
+    engine.on_portfolio(view(ACME=0))
+    assert all(engine.on_bar(bar(day, 10), 0).signals == () for day in range(40, 200))
+
+
+def test_an_exit_waits_for_the_portfolio_to_hear_of_the_fill() -> None:
+    """Fast bars may overtake the portfolio; the exit is not forgotten meanwhile, nor kept long."""
+    for late, expected in ((2, 1), (6, 0)):
+        engine = started(strategy=Marks)
+        engine.on_bar(bar(0, 20), 0)
+        (leave,) = engine.on_bar(bar(1, 5), 0).signals
+        engine.on_refused(leave)
+        given = 0
+        for day in range(10):
+            if day == late:
+                engine.on_portfolio(view(ACME=3))
+            given += len(engine.on_bar(bar(2 + day, 10), 0).signals)
+        assert given == expected, late
+
+
+def test_a_new_wish_takes_the_place_of_an_old_exit() -> None:
+    """Who wants to be long again does not want to be taken out."""
+    engine = started(strategy=Marks)
+    engine.on_portfolio(view(ACME=3))
+    (leave,) = engine.on_bar(bar(0, 5), 0).signals
+    engine.on_refused(leave)
+    assert [s.reason for s in engine.on_bar(bar(1, 20), 0).signals] == ["twenty"]
+    assert engine.on_bar(bar(2, 10), 0).signals == ()
+
+
+def test_an_entry_that_was_refused_is_not_given_again() -> None:
+    """Its price is history."""
+    engine = started(strategy=Marks)
+    (entry,) = engine.on_bar(bar(0, 20), 0).signals
+    engine.on_refused(entry)
+    assert engine.on_bar(bar(1, 10), 0).signals == ()
 
 
 def test_a_paused_strategy_watches_without_giving_signals() -> None:
