@@ -35,10 +35,11 @@ class Credentials:
 
 
 def credentials(connection: HTTPConnection) -> Credentials:
-    """Return what a call carries; a bearer token goes before a cookie."""
-    header = connection.headers.get("authorization", "")
-    if header[:7].lower() == "bearer ":
-        return Credentials(header[7:].strip(), by_cookie=False)
+    """Return what a call carries; who sends an authorization header is not given a cookie's."""
+    header = connection.headers.get("authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        return Credentials(token.strip() if scheme.lower() == "bearer" else "", by_cookie=False)
     return Credentials(connection.cookies.get(ACCESS_COOKIE, ""), by_cookie=True)
 
 
