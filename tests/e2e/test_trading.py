@@ -156,7 +156,7 @@ def test_halt_stops_orders_until_resumed(system: RunningSystem) -> None:
     try:
         refused = system.client.post("/api/v1/orders", json=order).json()
         assert refused["status"] == "rejected"
-        assert refused["reject_code"] == "TRADING_HALTED"
+        assert refused["reject_code"] == "HALTED"
     finally:
         resumed = system.client.post("/api/v1/risk/resume", json={"reason": "test"})
     assert resumed.json()["mode"] == "active"
