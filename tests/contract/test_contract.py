@@ -141,13 +141,14 @@ DOCUMENT = openapi.document(TEXT, "1.2.3")
 
 
 def test_openapi_describes_every_route_and_nothing_else() -> None:
-    """The document has an operation for each binding."""
+    """The document has an operation for each binding, and for what the bridge answers itself."""
     described = {
         (verb.upper(), path)
         for path, operations in DOCUMENT["paths"].items()
         for verb in operations
     }
-    assert described == {(route.verb, route.path) for route in ROUTES}
+    own = {("GET", path) for path in openapi.OWN_PATHS}
+    assert described == {(route.verb, route.path) for route in ROUTES} | own
     ids = [
         o["operationId"] for operations in DOCUMENT["paths"].values() for o in operations.values()
     ]

@@ -65,7 +65,8 @@ def _operation(path: str, verb: str, operation: dict[str, Any]) -> str:
     )
     body = operation.get("requestBody")
     sent = _kind(body["content"]["application/json"]["schema"]) if body else ""
-    got = _kind(operation["responses"]["200"]["content"]["application/json"]["schema"])
+    ((media_type, answer),) = operation["responses"]["200"]["content"].items()
+    got = _kind(answer["schema"]) if media_type == "application/json" else media_type
     return (
         f'<details><summary><span class="verb">{verb.upper()}</span> <code>{escape(path)}</code> '
         f'<span class="role">{escape(operation["x-required-role"])}</span></summary>'

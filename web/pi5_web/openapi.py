@@ -50,6 +50,20 @@ _ERROR: Schema = {
 }
 
 
+# What the bridge answers itself: path -> (operation, needed role, sentence, content type).
+OWN_PATHS = {
+    "/health": ("GetLiveness", "public", "Whether the bridge lives.", "application/json"),
+    "/healthz": ("GetLivenessForProbes", "public", "The same.", "application/json"),
+    "/metrics": ("GetMetrics", "public", "The bridge's own Prometheus metrics.", "text/plain"),
+    "/api/v1/system/metrics": (
+        "GetAllMetrics",
+        "viewer",
+        "Prometheus metrics of all services, labelled by service.",
+        "text/plain",
+    ),
+}
+
+
 def document(text: Text, version: str) -> Schema:
     """Return the whole document."""
     schemas = _Schemas(text)
@@ -59,6 +73,7 @@ def document(text: Text, version: str) -> Schema:
             verb, path = verb_and_path(rule)
             operation = _operation(schemas, method, rule, number)
             paths.setdefault(path, {})[verb.lower()] = operation
+    paths |= {path: {"get": _own_operation(*said)} for path, said in OWN_PATHS.items()}
     schemas.components["Error"] = _ERROR
     return {
         "openapi": "3.1.0",
@@ -72,7 +87,8 @@ def document(text: Text, version: str) -> Schema:
         },
         "servers": [{"url": "/"}],
         "tags": [
-            {"name": name, "description": text.comments[full]} for name, full in _services(text)
+            {"name": "Bridge", "description": "What the bridge answers itself."},
+            *({"name": name, "description": text.comments[full]} for name, full in _services(text)),
         ],
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -83,6 +99,30 @@ def document(text: Text, version: str) -> Schema:
             },
         },
     }
+
+
+def _own_operation(name: str, role: str, sentence: str, media_type: str) -> Schema:
+    return {
+        "operationId": name,
+        "tags": ["Bridge"],
+        "summary": sentence.rstrip("."),
+        "description": sentence,
+        "x-required-role": role,
+        "security": [] if role == "public" else [{"bearer": []}, {"cookie": []}],
+        "responses": {
+            "200": {
+                "description": "Done.",
+                "content": {media_type: {"schema": {"type": _OWN_KIND[media_type]}}},
+            },
+            "default": {
+                "description": "Not done.",
+                "content": _json({"$ref": "#/components/schemas/Error"}),
+            },
+        },
+    }
+
+
+_OWN_KIND = {"application/json": "object", "text/plain": "string"}
 
 
 def _services(text: Text) -> list[tuple[str, str]]:
