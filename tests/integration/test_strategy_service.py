@@ -330,6 +330,25 @@ async def test_a_broken_stream_fails_the_signal_and_the_order_log_overrides(
         assert system.execution.resumed_after[-1] == 7, "the log goes on where it was read to"
 
 
+async def test_an_exit_whose_order_came_to_nothing_is_given_again(system: System) -> None:
+    """An order that the broker canceled unfilled leaves the position; the next bar asks again."""
+    async with system.service() as stub:
+        await create_and_start(system, stub)
+        system.portfolio.held = "3"
+        await asyncio.sleep(0.2)
+        system.data.push(bar(1, 5))
+        (record,) = await until(lambda: ended(system, stub))
+        assert record.outcome == strategy_pb2.SIGNAL_OUTCOME_ORDERED
+        kind = execution_pb2.ORDER_EVENT_TYPE_CANCELED
+        order = {"id": record.order_id, "signal_id": record.signal.id}
+        system.execution.log.put_nowait({"sequence": 1, "type": kind, "order": order})
+        await asyncio.sleep(0.3)
+        system.data.push(bar(2, 10))
+        (again, _) = await until(lambda: ended(system, stub, 2))
+        assert again.signal.reason == "not carried out before: five"
+        assert again.signal.close_only
+
+
 async def test_a_stream_of_signals_resumes_and_shows_changes(system: System) -> None:
     """Each signal comes, then again with its outcome, with growing sequences."""
     async with system.service() as stub:

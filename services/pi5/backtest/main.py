@@ -49,7 +49,10 @@ async def start(context: Context) -> AsyncIterator[None]:
         for number in range(workers):
             context.spawn(jobs.work(), f"worker {number + 1}")
         context.spawn(_tell_readiness(server, store), "readiness")
-        yield
+        try:
+            yield
+        finally:
+            await context.cancel_tasks()  # and with them the runs and their processes
 
 
 async def _recover(store: Store, jobs: Jobs, context: Context) -> None:

@@ -26,6 +26,11 @@ _KINDS = {
     float: strategy_pb2.PARAMETER_KIND_NUMBER,
     str: strategy_pb2.PARAMETER_KIND_TEXT,
 }
+_UNFILLED_ENDS = {
+    execution_pb2.ORDER_EVENT_TYPE_CANCELED,
+    execution_pb2.ORDER_EVENT_TYPE_EXPIRED,
+    execution_pb2.ORDER_EVENT_TYPE_REJECTED,
+}
 _FILLS = {
     execution_pb2.ORDER_EVENT_TYPE_PARTIAL_FILL,
     execution_pb2.ORDER_EVENT_TYPE_FILL,
@@ -124,6 +129,7 @@ def outcome_of_event(event: execution_pb2.OrderEvent) -> Outcome | None:
         order_id=event.order.id,
         decision_id=event.order.decision_id,
         filled=event.type in _FILLS,
+        unfilled=event.type in _UNFILLED_ENDS,
     )
 
 

@@ -249,12 +249,14 @@ class Host:
             )
         )
         for outcome in outcomes:
-            if outcome.signal_id not in changed:
-                continue
-            metrics.SIGNALS.labels(_NAMES[outcome.outcome]).inc()
-            signal = self._sent.pop(outcome.signal_id, None)
-            if signal is not None and outcome.outcome != ORDERED:
-                self.engine.on_refused(signal)
+            fresh = outcome.signal_id in changed
+            if fresh:
+                metrics.SIGNALS.labels(_NAMES[outcome.outcome]).inc()
+            # An order that ended unfilled is as good as none.
+            if outcome.unfilled or (fresh and outcome.outcome != ORDERED):
+                signal = self._sent.pop(outcome.signal_id, None)
+                if signal is not None:
+                    self.engine.on_refused(signal)
         if changed:
             self._notify()
 

@@ -51,7 +51,10 @@ async def start(context: Context) -> AsyncIterator[None]:
         context.spawn(_bring_up(store, host, bars, context.clock), "instances")
         context.spawn(follow_quotes(data, host, context.log), "quotes")
         context.spawn(_tell_readiness(server, store, host, bars, submitter), "readiness")
-        yield
+        try:
+            yield
+        finally:
+            await context.cancel_tasks()  # before the channels they use are closed
 
 
 async def _recover(context: Context, store: Store, instances: tuple[StrategyInstance, ...]) -> None:

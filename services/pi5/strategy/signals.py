@@ -28,7 +28,11 @@ _ORDER_LOG = ("outcomes", "orders")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a signal."""
+    """What became of a signal.
+
+    `filled` and `unfilled` tell of its order: that it was filled at least in part, and that it
+    ended without being filled wholly.
+    """
 
     signal_id: str
     outcome: int
@@ -37,6 +41,7 @@ class Outcome:
     reject_code: str = ""
     reject_reason: str = ""
     filled: bool = False
+    unfilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
