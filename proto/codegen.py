@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def write_openapi(contract: Path, target: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pi5_web.openapi", contract, target, project["version"]],
         check=True,
-        cwd=ROOT / "web",
+        env={**os.environ, "PYTHONPATH": f"{TARGET}{os.pathsep}{ROOT / 'web'}"},
     )
 
 
