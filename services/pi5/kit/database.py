@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
@@ -62,6 +64,23 @@ async def open_pool(dsn: str, service: str, size: int, wait_s: float = 30.0) -> 
             "PI5_DATABASE_URL, or leave them empty for the embedded one",
         ) from error
     raise AssertionError("tenacity either returns or raises")
+
+
+@contextlib.contextmanager
+def reached() -> Iterator[None]:
+    """Turn a database that does not answer into a fault that callers understand.
+
+    Raises:
+        Unavailable: DATABASE_UNREACHABLE.
+    """
+    try:
+        yield
+    except LOST as error:
+        raise Unavailable(
+            "DATABASE_UNREACHABLE",
+            f"the database does not answer ({type(error).__name__}); try again",
+            retry_after_s=1.0,
+        ) from error
 
 
 async def until_available(operation: Any, *arguments: Any, wait_s: float = 30.0) -> Any:

@@ -73,7 +73,7 @@ async def assess(
     return portfolio_pb2.Performance(
         start_time=timestamp(first_ns),
         end_time=timestamp(last_ns),
-        total_return=_growth(series[0], series[-1]) if daily else None,
+        total_return=_growth(series[0], closes[-1][1]) if closes else None,
         cagr=growth,
         volatility=figures.volatility(daily, periods),
         sharpe=figures.sharpe(daily, periods),

@@ -57,6 +57,7 @@ class Bookkeeper:
         self._dirty = asyncio.Event()
         self._server: GrpcServer | None = None
         self._ready = False
+        self._log_end = 0
         self._database_answers = True
         self._unsaved_days: list[DayStart] = []
         self._tasks: list[asyncio.Task[Any]] = []
@@ -118,7 +119,9 @@ class Bookkeeper:
             except (*LOST, Fault, grpc.aio.AioRpcError) as error:
                 await self._set_ready(False)
                 code = error.code if isinstance(error, Fault) else type(error).__name__
-                self._context.log.warning("the books wait", code=str(code), reason=str(error))
+                self._context.log.warning(
+                    "the books wait", code=str(code), reason=str(error) or type(error).__name__
+                )
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LAST_RETRY_S)
 
@@ -180,7 +183,9 @@ class Bookkeeper:
             async for message in messages:
                 if message.WhichOneof("event") == "batch":
                     await self._apply([event_from(event) for event in message.batch.events])
-                elif message.heartbeat.last_sequence <= self.engine.books.sequence:
+                else:
+                    self._log_end = max(self._log_end, message.heartbeat.last_sequence)
+                if self.engine.books.sequence >= self._log_end:
                     await self._set_ready(self._database_answers)
 
     async def _apply(self, events: list[OrderEvent]) -> None:
@@ -295,7 +300,9 @@ class Bookkeeper:
             except LOST as error:
                 self._database_answers = False
                 await self._set_ready(False)
-                self._context.log.warning("the database is away", reason=str(error))
+                self._context.log.warning(
+                    "the database is away", reason=str(error) or type(error).__name__
+                )
 
     async def _set_ready(self, ready: bool) -> None:
         if self._server is not None and ready != self._ready:

@@ -10,6 +10,7 @@ from pi5.api.common.v1 import stream_pb2
 from pi5.api.portfolio.v1 import portfolio_service_pb2 as pb
 from pi5.api.portfolio.v1 import portfolio_service_pb2_grpc
 from pi5.domain.errors import InvalidInput, NotFound
+from pi5.kit.database import reached
 from pi5.kit.guard import ServicerContext
 from pi5.kit.paging import page_size, read_token, write_token
 from pi5.kit.wire.times import time_ns, timestamp, to_datetime
@@ -84,9 +85,10 @@ class PortfolioServicer(portfolio_service_pb2_grpc.PortfolioServiceServicer):
         engine = self._engine(request.account)
         start, end = self._span(request)
         every_day = await self._calendars.every_day({s for _, s in engine.books.holdings})
-        performance = await assess(
-            self._keeper.store, engine, start, end, self._hour, every_day=every_day
-        )
+        with reached():
+            performance = await assess(
+                self._keeper.store, engine, start, end, self._hour, every_day=every_day
+            )
         return pb.GetPerformanceResponse(performance=performance)
 
     async def ListEquity(
@@ -96,7 +98,8 @@ class PortfolioServicer(portfolio_service_pb2_grpc.PortfolioServiceServicer):
         account = self._engine(request.account).books.account
         start, end = self._span(request)
         points = min(request.points or DEFAULT_POINTS, MOST_POINTS)
-        rows = await self._keeper.store.equity(account, start, end, points)
+        with reached():
+            rows = await self._keeper.store.equity(account, start, end, points)
         return pb.ListEquityResponse(points=[convert.equity_to(row) for row in rows])
 
     async def ListClosedTrades(
@@ -107,9 +110,10 @@ class PortfolioServicer(portfolio_service_pb2_grpc.PortfolioServiceServicer):
         size = page_size(request.page_size)
         token = read_token(request.page_token, 2)
         after = (to_datetime(token[0]), int(token[1])) if token else None
-        rows = await self._keeper.store.trades(
-            account, request.strategy_id, request.symbol, after, size + 1
-        )
+        with reached():
+            rows = await self._keeper.store.trades(
+                account, request.strategy_id, request.symbol, after, size + 1
+            )
         page = rows[:size]
         more = len(rows) > size
         return pb.ListClosedTradesResponse(
@@ -123,7 +127,8 @@ class PortfolioServicer(portfolio_service_pb2_grpc.PortfolioServiceServicer):
         """Return what each strategy, symbol or day made."""
         engine = self._engine(request.account)
         if request.key == pb.ATTRIBUTION_KEY_DAY:
-            days = await self._keeper.store.days(engine.books.account)
+            with reached():
+                days = await self._keeper.store.days(engine.books.account)
             rows = engine.attribution_by_day(days)
         else:
             rows = engine.attribution(by_symbol=request.key == pb.ATTRIBUTION_KEY_SYMBOL)
@@ -155,7 +160,8 @@ class PortfolioServicer(portfolio_service_pb2_grpc.PortfolioServiceServicer):
         self, _request: pb.VerifyPortfolioRequest, context: ServicerContext
     ) -> pb.VerifyPortfolioResponse:
         """Build the books anew from the log; compare with the live and the stored ones."""
-        live, saved = await self._keeper.books_and_saved()
+        with reached():
+            live, saved = await self._keeper.books_and_saved()
         left = context.time_remaining()
         timeout = min(left - 0.5, VERIFY_TIMEOUT_S) if left else VERIFY_TIMEOUT_S
         rebuilt = await self._keeper.rebuild(live.sequence, live.initial_cash, timeout)

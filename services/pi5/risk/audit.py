@@ -30,10 +30,17 @@ class AuditTrail:
         self._log = log
         self._waiting: asyncio.Queue[system_pb2.AuditEntry] = asyncio.Queue(MOST_WAITING)
 
-    def record(self, actor: str, action: str, subject: str, attributes: Mapping[str, str]) -> None:
-        """Queue an entry."""
+    def record(
+        self,
+        actor: str,
+        action: str,
+        subject: str,
+        attributes: Mapping[str, str],
+        outcome: str = "ok",
+    ) -> None:
+        """Queue an entry; `outcome` is ok, refused or failed."""
         entry = system_pb2.AuditEntry(
-            actor=actor, action=action, subject=subject, outcome="ok", attributes=attributes
+            actor=actor, action=action, subject=subject, outcome=outcome, attributes=attributes
         )
         try:
             self._waiting.put_nowait(entry)

@@ -95,7 +95,7 @@ class RiskEngine:
         self._waiting: deque[PortfolioView] = deque()
         self._floor = 0
         self._log_times: deque[tuple[int, int]] = deque()
-        self._log_heard_ns = 0
+        self.log_heard_ns = 0
 
     # ------------------------------------------------------------ what it learns
 
@@ -146,6 +146,7 @@ class RiskEngine:
                 "from there",
             )
         self.sequence = event.sequence
+        self.log_heard_ns = max(self.log_heard_ns, event.time_ns)
         if len(self._log_times) < _MAX_LOG_TIMES:
             self._log_times.append((event.sequence, event.time_ns))
         claim = self._claim_after(event)
@@ -170,7 +171,7 @@ class RiskEngine:
 
     def on_log_caught_up(self, now_ns: int) -> None:
         """Learn that everything in the order log up to `now_ns` was applied."""
-        self._log_heard_ns = max(self._log_heard_ns, now_ns)
+        self.log_heard_ns = max(self.log_heard_ns, now_ns)
 
     def expire(self, now_ns: int) -> list[Reservation]:
         """Give back claims of approvals that were never used; return them.
@@ -178,7 +179,7 @@ class RiskEngine:
         A claim lapses only when the log was read beyond its time: a log that is silent proves
         nothing.
         """
-        return self.reservations.lapse(min(now_ns, self._log_heard_ns))
+        return self.reservations.lapse(min(now_ns, self.log_heard_ns))
 
     def restore(
         self, sequence: int, reservations: list[Reservation], days: list[DayRecord]

@@ -29,6 +29,7 @@ from pi5.kit.database import LOST
 from pi5.kit.lifecycle import Context
 from pi5.kit.wire.market import events_from
 from pi5.kit.wire.orders import event_from
+from pi5.kit.wire.times import time_ns
 from pi5.risk import metrics
 from pi5.risk.convert import instrument_from, limits_of_settings, view_from
 from pi5.risk.engine import DayRecord, RiskEngine
@@ -40,7 +41,8 @@ MARKS_INTERVAL_MS = 20
 MOST_UNWRITTEN = 10_000
 _BATCH = 500
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
-_INSTRUMENTS_S = 15.0
+_INSTRUMENTS_S, _LEAST_INSTRUMENTS_S = 15.0, 0.5
+_CONFIRM_S = 0.25
 _LOG_SILENCE_NS = 15_000_000_000
 
 
@@ -79,9 +81,9 @@ class Gate:
         self._room, self._work = asyncio.Event(), asyncio.Event()
         self._written_sequence = 0
         self._saved_days: dict[str, DayRecord] = {}
-        self._loaded = asyncio.Event()
-        self._started_ns = context.clock.monotonic_ns()
-        self._log_message_ns = 0
+        self._loaded, self._unknown_symbol = asyncio.Event(), asyncio.Event()
+        self._settled_ns = context.clock.now_ns() + settings.risk.approval_valid_ms * 1_000_000
+        self._log_message_ns = self._log_end = 0
         self._caught_up = self._has_instruments = self._opened = False
         self._database_answers = False
 
@@ -100,6 +102,7 @@ class Gate:
         """Return the coroutines that keep the gate alive."""
         return [
             self._keep(),
+            self._confirm_end(),
             self._write(),
             self._follow_portfolio(),
             self._follow_marks(),
@@ -159,7 +162,9 @@ class Gate:
             except (*LOST, Fault, grpc.aio.AioRpcError) as error:
                 self._caught_up = False
                 code = error.code if isinstance(error, Fault) else type(error).__name__
-                self._context.log.warning("risk waits", code=str(code), reason=str(error))
+                self._context.log.warning(
+                    "risk waits", code=str(code), reason=str(error) or type(error).__name__
+                )
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LAST_RETRY_S)
 
@@ -191,19 +196,48 @@ class Gate:
                 self._log_message_ns = self._context.clock.monotonic_ns()
                 if message.WhichOneof("event") == "batch":
                     await self._apply([event_from(event) for event in message.batch.events])
-                elif message.heartbeat.last_sequence <= self.engine.sequence:
-                    self._note_caught_up()
+                else:
+                    self._note_end(message.heartbeat)
+                self._note_caught_up()
+
+    def _note_end(self, heartbeat: stream_pb2.Heartbeat) -> None:
+        """Take note of where the log ends, and when it ended there."""
+        self._log_end = max(self._log_end, heartbeat.last_sequence)
+        if heartbeat.last_sequence <= self.engine.sequence:
+            self.engine.on_log_caught_up(time_ns(heartbeat.server_time))
 
     def _note_caught_up(self) -> None:
-        """Take note that the log holds nothing more.
+        """Find out whether the log was read to its end.
 
         Approvals of a former process may still be on their way into the log while they are valid,
-        so it only counts after that time has passed since the start.
+        so it must have been read beyond that time after the start.
         """
-        self.engine.on_log_caught_up(self.now_ns())
-        alive_ns = self._context.clock.monotonic_ns() - self._started_ns
-        if alive_ns >= self.engine.rules.approval_valid_ms * 1_000_000:
+        if self.engine.sequence >= self._log_end and self.engine.log_heard_ns >= self._settled_ns:
             self._caught_up = True
+
+    async def _confirm_end(self) -> None:
+        """Ask where the log ends once approvals of a former process cannot come any more.
+
+        The stream itself would say so only with its next event or heartbeat, seconds later.
+        """
+        peer = self._peers["execution"]
+        stub = execution_service_pb2_grpc.ExecutionServiceStub(peer.channel)
+        while not self._caught_up:
+            await asyncio.sleep(_CONFIRM_S)
+            if self.now_ns() < self._settled_ns or not self._loaded.is_set():
+                continue
+            resume = stream_pb2.Resume(after_sequence=self.engine.sequence)
+            call: Any = stub.StreamOrderEvents(
+                execution_service_pb2.StreamOrderEventsRequest(resume=resume),
+                metadata=peer.metadata(),
+                timeout=2.0,
+            )
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                message = await call.read()
+                if message is not grpc.aio.EOF and message.WhichOneof("event") == "heartbeat":
+                    self._note_end(message.heartbeat)
+                    self._note_caught_up()
+            call.cancel()
 
     async def _apply(self, events: list[OrderEvent]) -> None:
         for event in events:
@@ -233,7 +267,9 @@ class Gate:
                 self._database_answers, delay = True, _FIRST_RETRY_S
             except (*LOST, Fault) as error:
                 self._database_answers = False
-                self._context.log.warning("risk cannot store", reason=str(error))
+                self._context.log.warning(
+                    "risk cannot store", reason=str(error) or type(error).__name__
+                )
                 await self._reread_cursor()
                 self._work.set()
                 await asyncio.sleep(delay)
@@ -304,9 +340,11 @@ class Gate:
                 events = events_from(message.batch)
                 for offer in offers(events.quotes, events.trades, events.bars, self.now_ns()):
                     self.engine.on_mark(offer.symbol, offer.price, offer.time_ns, offer.source)
+                    if self.engine.instrument(offer.symbol) is None:
+                        self._unknown_symbol.set()
 
     async def _follow_instruments(self) -> None:
-        """Read the list of instruments, and again now and then: it changes rarely."""
+        """Read the list of instruments; again now and then, and when a new one has a price."""
         delay = _FIRST_RETRY_S
         while True:
             try:
@@ -315,7 +353,10 @@ class Gate:
             except grpc.aio.AioRpcError as error:
                 delay = min(delay * 2, _LAST_RETRY_S)
                 self._context.log.info("instruments not read", code=error.code().name)
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._unknown_symbol.wait(), delay)
+            self._unknown_symbol.clear()
+            await asyncio.sleep(_LEAST_INSTRUMENTS_S)
 
     async def _read_instruments(self) -> bool:
         peer, token, count = self._peers["data"], "", 0

@@ -12,9 +12,10 @@ from pi5.api.common.v1 import stream_pb2
 from pi5.api.risk.v1 import risk_pb2, risk_service_pb2_grpc
 from pi5.api.risk.v1 import risk_service_pb2 as pb
 from pi5.domain.decision import Decision, TradingMode
-from pi5.domain.errors import InvalidInput
+from pi5.domain.errors import InvalidInput, Precondition
 from pi5.domain.order import DEFAULT_ACCOUNT
 from pi5.kit.clock import Clock, new_id
+from pi5.kit.database import reached
 from pi5.kit.guard import ServicerContext, current_caller
 from pi5.kit.latest import Latest
 from pi5.kit.paging import page_size, read_token, write_token
@@ -123,7 +124,8 @@ class RiskServicer(risk_service_pb2_grpc.RiskServiceServicer):
             if token
             else None,
         )
-        rows = await self._gate.store.decisions(wanted, size + 1)
+        with reached():
+            rows = await self._gate.store.decisions(wanted, size + 1)
         page, more = rows[:size], len(rows) > size
         return pb.ListDecisionsResponse(
             decisions=[risk_pb2.Decision.FromString(content) for _, _, content in page],
@@ -134,7 +136,8 @@ class RiskServicer(risk_service_pb2_grpc.RiskServiceServicer):
         self, request: pb.GetDecisionRequest, _context: ServicerContext
     ) -> pb.GetDecisionResponse:
         """Return one decision."""
-        content = await self._gate.store.decision(request.id)
+        with reached():
+            content = await self._gate.store.decision(request.id)
         return pb.GetDecisionResponse(decision=risk_pb2.Decision.FromString(content))
 
     # ------------------------------------------------------------ limits
@@ -150,7 +153,8 @@ class RiskServicer(risk_service_pb2_grpc.RiskServiceServicer):
     ) -> pb.UpdateLimitsResponse:
         """Change the limits of a scope."""
         by = current_caller.get().subject
-        response = await self._desk.update(request, by)
+        with reached():
+            response = await self._desk.update(request, by)
         scope = response.limits.scope
         where = scope.symbol or scope.strategy_id or scope.account or "everything"
         revision = str(response.limits.revision)
@@ -165,7 +169,9 @@ class RiskServicer(risk_service_pb2_grpc.RiskServiceServicer):
     ) -> pb.ListLimitChangesResponse:
         """Return changes of limits, newest first."""
         size, token = page_size(request.page_size), read_token(request.page_token, 1)
-        rows = await self._gate.store.limit_changes(int(token[0]) if token else None, size + 1)
+        with reached():
+            after = int(token[0]) if token else None
+            rows = await self._gate.store.limit_changes(after, size + 1)
         page, more = rows[:size], len(rows) > size
         return pb.ListLimitChangesResponse(
             changes=[
@@ -231,24 +237,31 @@ class RiskServicer(risk_service_pb2_grpc.RiskServiceServicer):
     async def _restrict(self, mode: TradingMode, action: str, reason: str) -> None:
         by = current_caller.get().subject
         setting = asyncio.ensure_future(self._switch.restrict(mode, reason, by))
+        outcome = "failed"
         try:
             # A caller who hangs up must not keep the halt from becoming durable.
             await asyncio.shield(setting)
+            outcome = "ok"
+        except Precondition:
+            outcome = "refused"
+            raise
         finally:
             self.publish()
-            self._audit.record(by, action, "trading", {"reason": reason})
+            self._audit.record(by, action, "trading", {"reason": reason}, outcome)
 
     async def Resume(
         self, request: pb.ResumeRequest, _context: ServicerContext
     ) -> pb.ResumeResponse:
         """Allow trading again; a repeated request_id has no second effect."""
         by, call = current_caller.get().subject, request_of(request, "Resume")
-        stored = await self._gate.store.answer(call)
+        with reached():
+            stored = await self._gate.store.answer(call)
         if stored is not None:
             return pb.ResumeResponse.FromString(stored)
         await self._switch.resume(request.reason, by)
         response = pb.ResumeResponse(state=self.state())
-        await self._gate.store.save_answer(call, response.SerializeToString())
+        with reached():
+            await self._gate.store.save_answer(call, response.SerializeToString())
         self._audit.record(by, "risk.resume", "trading", {"reason": request.reason})
         self.publish()
         return response

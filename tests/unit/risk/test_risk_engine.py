@@ -216,6 +216,17 @@ def test_an_unused_approval_lapses_only_when_the_log_proves_it() -> None:
     assert free(made) == 150
 
 
+def test_a_working_order_never_lapses() -> None:
+    """Once the order is in the log, only the log ends its reservation, however long it works."""
+    made = engine()
+    made.evaluate_order(order(100), NOW, "d")
+    made.on_order_event(log_event(1, order(100), S.PENDING_NEW))
+    later = NOW + 3_600_000 * MS
+    made.on_log_caught_up(later)
+    assert made.expire(later) == []
+    assert free(made) == 50
+
+
 def test_a_gap_in_the_log_is_a_fault() -> None:
     """Risk does not guess what it missed."""
     made = engine()
