@@ -64,7 +64,7 @@ describe("somebody who is not signed in", () => {
     fillIn(host);
     await press(button(host, "Sign in"));
     await until(() =>
-      expect(host.querySelector("[role=alert]")?.textContent).toBe("wrong name or password"),
+      expect(host.querySelector("[role=alert]")?.textContent).toBe("Wrong name or password"),
     );
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ApiError } from "@/api/errors";
+import { ApiError, messageOf } from "@/api/errors";
 import { addressOf, request, whenSignedOut } from "@/api/http";
 import { newRequestId } from "@/api/identifiers";
 import { retryDelayMs, shouldRetry } from "@/api/query_client";
@@ -90,6 +90,17 @@ describe("calls", () => {
       requestId: "r-1",
       transient: true,
     });
+  });
+
+  it("tell each fault once, with its field when the sentence does not say it", () => {
+    const error = new ApiError(400, {
+      message: "fast must be smaller than slow",
+      details: [
+        { field: "parameters", description: "fast must be smaller than slow" },
+        { field: "id", description: "is taken" },
+      ],
+    });
+    expect(messageOf(error)).toBe("Fast must be smaller than slow; id: is taken");
   });
 
   it("say that the server cannot be reached when there is no answer", async () => {

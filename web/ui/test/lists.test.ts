@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { legacyColour } from "@/chart/colours";
-import { chartPointsOf, POINTS_MAX } from "@/chart/series";
+import { chartPointsOf, POINTS_MAX, rasterOf, slotOf } from "@/chart/series";
 import { limitFor, shortLimit } from "@/pages/overview/limits";
 import { startOfRange } from "@/pages/overview/ranges";
 import { mergeRows, type RowShape } from "@/queries/lists";
@@ -63,6 +63,17 @@ describe("curves", () => {
     }));
     expect(chartPointsOf(many)).toHaveLength(POINTS_MAX);
     expect(chartPointsOf(many)[0]?.equity).toBe(10);
+  });
+
+  it("put live points on the raster of the fetched ones, and none before the newest", () => {
+    const point = (time: number) => ({ time, equity: 1, drawdown: 0 });
+    const fetched = [point(0), point(60), point(120)];
+    expect(rasterOf(fetched)).toBe(60);
+    expect(slotOf(point(130), 60, point(120))?.time).toBe(120);
+    expect(slotOf(point(185), 60, point(120))?.time).toBe(180);
+    expect(slotOf(point(130), 60, point(125))?.time).toBe(125);
+    expect(slotOf(point(110), 60, point(120))).toBeNull();
+    expect(rasterOf([point(5)])).toBe(1);
   });
 
   it("begin a range's length ago, or at the beginning", () => {

@@ -69,7 +69,7 @@ describe("a new strategy", () => {
     fill("id", "ma-acme");
     host.querySelector<HTMLInputElement>("[name=symbols]")?.click();
     await press(button(host, "Create strategy"));
-    await until(() => expect(host.textContent).toContain("fast must be smaller than slow"));
+    await until(() => expect(host.textContent).toContain("Fast must be smaller than slow"));
     expect(onClose).not.toHaveBeenCalled();
   });
 

@@ -53,7 +53,7 @@ describe("a panel", () => {
   it("shows a failure with the request's id and tries again when asked", async () => {
     const retry = vi.fn();
     const { host } = await draw(panel({ error: failure(503, "SERVICE_UNAVAILABLE"), retry }));
-    expect(host.textContent).toContain("portfolio does not answer");
+    expect(host.textContent).toContain("Portfolio does not answer");
     expect(host.textContent).toContain("r-17");
     await press(button(host, "Try again"));
     expect(retry).toHaveBeenCalledTimes(1);

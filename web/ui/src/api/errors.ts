@@ -1,5 +1,7 @@
 // What can go wrong with a call, as one type that panels and forms can show.
 
+import { sentence } from "@/format/words";
+
 export interface ErrorDetail {
   field?: string;
   description?: string;
@@ -69,10 +71,12 @@ export function unreachableError(cause: unknown): ApiError {
 /** A sentence for a person from whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) {
-    const fields = error.details.flatMap((detail) =>
-      detail.description ? [[detail.field, detail.description].filter(Boolean).join(": ")] : [],
+    const fields = error.details.flatMap(({ field, description }) =>
+      description && !error.message.includes(description)
+        ? [[field, description].filter(Boolean).join(": ")]
+        : [],
     );
-    return [error.message, ...fields].join(" ");
+    return sentence([error.message, ...fields].join("; "));
   }
   return error instanceof Error ? error.message : "Something went wrong in the page.";
 }

@@ -8,6 +8,7 @@ type Schemas = components["schemas"];
 /** A message as it arrives: any field may be absent or null. */
 type Wire<T> = { [K in keyof T]?: T[K] | null };
 
+export type CheckResult = Wire<Schemas["CheckResult"]>;
 export type CircuitBreaker = Wire<Schemas["CircuitBreaker"]>;
 export type ComponentHealth = Wire<Schemas["ComponentHealth"]>;
 export type EquityPoint = Wire<Schemas["EquityPoint"]>;

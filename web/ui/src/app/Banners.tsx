@@ -40,7 +40,9 @@ export function Banners() {
 
 /** What keeps risk from approving orders although trading is allowed. */
 function Obstacles({ risk }: { risk: RiskState }) {
-  const blocks = (risk.blocks ?? []).map((code) => sentenceCase(code.toLowerCase()));
+  // A halt is said by its own banner.
+  const codes = risk.mode === "active" ? (risk.blocks ?? []) : [];
+  const blocks = codes.map((code) => sentenceCase(code.toLowerCase()));
   return (
     <>
       {(risk.protections ?? []).map((protection) => (

@@ -53,21 +53,23 @@ function HaltConsequences() {
   const { data: strategies } = useStrategies();
   const working = page?.orders.filter(isWorking).length;
   const running = strategies?.filter((strategy) => strategy.state === "running").length;
-  const more = page?.nextPageToken ? "more than " : "";
+  const more = page?.nextPageToken ? "More than " : "";
   return (
     <ul>
       <li>No new order is sent until trading is resumed.</li>
-      <li>
-        {working === undefined
-          ? "All working orders are canceled."
-          : `${more}${countOf(working, "working order")} ${working === 1 ? "is" : "are"} canceled.`}
-      </li>
+      <li>{cancelWords(working, more)}</li>
       {running !== undefined && running > 0 && (
         <li>{countOf(running, "running strategy", "running strategies")} can no longer trade.</li>
       )}
       <li>Positions stay as they are.</li>
     </ul>
   );
+}
+
+function cancelWords(working: number | undefined, more: string): string {
+  if (working === undefined) return "All working orders are canceled.";
+  if (working === 0) return "No orders are working, so none are canceled.";
+  return `${more}${countOf(working, "working order is", "working orders are")} canceled.`;
 }
 
 function ResumeButton({ halted }: { halted: boolean }) {

@@ -15,13 +15,20 @@ import {
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import type { EquityPoint } from "@/api/types";
 import { formatDecimal } from "@/format/decimal";
-import { formatTime, type TimeZoneChoice, zoneName } from "@/format/time";
+import { formatTime, type TimeStyle, type TimeZoneChoice, zoneName } from "@/format/time";
 import { keys, type Portfolio, type Received } from "@/live/apply";
 import { live } from "@/live/client";
 import { usePreferences } from "@/preferences/preferences";
 import { type ChartColours, readChartColours } from "./colours";
 import styles from "./EquityChart.module.css";
-import { type ChartPoint, chartPointOf, chartPointsOf, POINTS_MAX } from "./series";
+import {
+  type ChartPoint,
+  chartPointOf,
+  chartPointsOf,
+  POINTS_MAX,
+  rasterOf,
+  slotOf,
+} from "./series";
 
 const money = (value: number) => formatDecimal(value.toFixed(2), { places: 2 });
 const percent = (value: number) => `${formatDecimal(value.toFixed(2), { places: 2 })} %`;
@@ -31,7 +38,14 @@ interface Curve {
   equity: ISeriesApi<"Area">;
   drawdown: ISeriesApi<"Baseline">;
   points: ChartPoint[];
+  /** Seconds between points. */
+  rasterS: number;
+  /** True until the reader zooms or scrolls: then the whole curve is kept in sight. */
+  fitted: boolean;
 }
+
+// By the library's kinds of marks: year, month, day, time, time with seconds.
+const TICK_STYLES: readonly TimeStyle[] = ["month", "month", "day", "clock", "time"];
 
 function optionsOf(colours: ChartColours, zone: TimeZoneChoice): DeepPartial<ChartOptions> {
   return {
@@ -51,11 +65,11 @@ function optionsOf(colours: ChartColours, zone: TimeZoneChoice): DeepPartial<Cha
     timeScale: {
       borderVisible: false,
       timeVisible: true,
-      secondsVisible: false,
+      secondsVisible: true,
       fixLeftEdge: true,
       fixRightEdge: true,
       tickMarkFormatter: (time: UTCTimestamp, kind: number) =>
-        formatTime(time * 1000, kind >= 3 ? "clock" : "day", zone),
+        formatTime(time * 1000, TICK_STYLES[kind] ?? "clock", zone),
     },
     crosshair: { mode: CrosshairMode.Magnet },
     localization: {
@@ -95,7 +109,11 @@ function buildCurve(host: HTMLElement, zone: TimeZoneChoice): Curve {
   );
   chart.panes()[0]?.setStretchFactor(3);
   chart.panes()[1]?.setStretchFactor(1);
-  return { chart, equity, drawdown, points: [] };
+  const curve: Curve = { chart, equity, drawdown, points: [], rasterS: 1, fitted: true };
+  for (const gesture of ["wheel", "pointerdown"]) {
+    host.addEventListener(gesture, () => (curve.fitted = false), { passive: true });
+  }
+  return curve;
 }
 
 function setPoints(curve: Curve, points: ChartPoint[]): void {
@@ -106,15 +124,17 @@ function setPoints(curve: Curve, points: ChartPoint[]): void {
 }
 
 /** Adds or replaces the newest point; the oldest half goes when there are too many. */
-function addPoint(curve: Curve, point: ChartPoint): void {
+function addPoint(curve: Curve, live: ChartPoint): void {
   const last = curve.points.at(-1);
-  if (last && point.time < last.time) return;
+  const point = last && slotOf(live, curve.rasterS, last);
+  if (!point) return;
   if (curve.points.length >= POINTS_MAX) setPoints(curve, curve.points.slice(POINTS_MAX / 2));
-  if (last?.time === point.time) curve.points.pop();
+  if (last.time === point.time) curve.points.pop();
   curve.points.push(point);
   const time = point.time as UTCTimestamp;
   curve.equity.update({ time, value: point.equity });
   curve.drawdown.update({ time, value: point.drawdown });
+  if (curve.fitted) curve.chart.timeScale().fitContent();
 }
 
 function latestPoint(): ChartPoint | null {
@@ -149,10 +169,11 @@ export default function EquityChart({ points }: { points: readonly EquityPoint[]
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new chart needs the points again
   useEffect(() => {
     if (!curve.current) return;
-    const before = curve.current.points[0]?.time;
-    setPoints(curve.current, chartPointsOf(points));
+    const converted = chartPointsOf(points);
+    curve.current.rasterS = rasterOf(converted);
+    setPoints(curve.current, converted);
     // A fetch of the same stretch must not undo the reader's zoom.
-    if (before !== curve.current.points[0]?.time) curve.current.chart.timeScale().fitContent();
+    if (curve.current.fitted) curve.current.chart.timeScale().fitContent();
   }, [points, zone, theme, colours, scheme]);
 
   const walk = (event: KeyboardEvent) => {

@@ -31,3 +31,17 @@ export function chartPointsOf(points: readonly EquityPoint[]): ChartPoint[] {
   }
   return [...bySecond.values()].sort((left, right) => left.time - right.time).slice(-POINTS_MAX);
 }
+
+/** Seconds between points of a curve, at least one: live points are put on the same raster. */
+export function rasterOf(points: readonly ChartPoint[]): number {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last || points.length < 2) return 1;
+  return Math.max(1, Math.round((last.time - first.time) / (points.length - 1)));
+}
+
+/** Where a live point belongs: in its raster's slot, but never before the newest point. */
+export function slotOf(point: ChartPoint, rasterS: number, newest: ChartPoint): ChartPoint | null {
+  if (point.time < newest.time) return null;
+  const slot = Math.floor(point.time / rasterS) * rasterS;
+  return { ...point, time: Math.max(newest.time, slot) };
+}

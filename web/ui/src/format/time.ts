@@ -11,6 +11,7 @@ const STYLES = {
   time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   date: { year: "numeric", month: "2-digit", day: "2-digit" },
   clock: { hour: "2-digit", minute: "2-digit" },
+  month: { year: "numeric", month: "short" },
   day: { month: "short", day: "2-digit" },
   short: { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit" },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;

@@ -6,6 +6,11 @@ export function sentenceCase(word: string | null | undefined): string {
   return text && text !== "unspecified" ? text.charAt(0).toUpperCase() + text.slice(1) : "\u2013";
 }
 
+/** A message of the server as a sentence of the page: with a capital letter. */
+export function sentence(text: string | null | undefined): string {
+  return text ? text.charAt(0).toUpperCase() + text.slice(1) : "\u2013";
+}
+
 /** "1 order", "3 orders". */
 export function countOf(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;

@@ -1,9 +1,9 @@
 // The whole life of one order: what was asked, what risk found, what the broker did.
 import type { ReactNode } from "react";
-import type { Order, OrderEvent } from "@/api/types";
+import type { CheckResult, Order, OrderEvent } from "@/api/types";
 import { formatDecimal, NOTHING } from "@/format/decimal";
 import { formatInstant, zoneName } from "@/format/time";
-import { sentenceCase } from "@/format/words";
+import { sentence, sentenceCase } from "@/format/words";
 import { usePreferences } from "@/preferences/preferences";
 import { isWorking, useOrderEvents } from "@/queries/orders";
 import { OrderStatusBadge } from "@/widgets/Badge";
@@ -57,7 +57,7 @@ function Facts({ order }: { order: Order }) {
     ["Fees", formatDecimal(order.fees)],
     ["Strategy", order.strategy_id || NOTHING],
     ["Broker", order.broker || NOTHING],
-    ["Reason", order.reject_reason || ""],
+    ["Reason", order.reject_reason ? sentence(order.reject_reason) : ""],
     ["Code", order.reject_code ? <code key="code">{order.reject_code}</code> : ""],
     ["Client order id", <code key="id">{order.client_order_id}</code>],
   ];
@@ -87,7 +87,7 @@ function LifeEvent({ event }: { event: OrderEvent }) {
       <p className="muted">
         {formatInstant(event.time, zone)} {zoneName(zone)}
       </p>
-      {event.order?.reject_reason && <p>{event.order.reject_reason}</p>}
+      {event.order?.reject_reason && <p>{sentence(event.order.reject_reason)}</p>}
       {event.signal?.reason && <p className="muted">Signal: {event.signal.reason}</p>}
       {decision?.checks && decision.checks.length > 0 && (
         <details className={styles.checks}>
@@ -95,14 +95,20 @@ function LifeEvent({ event }: { event: OrderEvent }) {
           <ul>
             {decision.sizing && <li>Sizing: {decision.sizing}</li>}
             {decision.checks.map((check) => (
-              <li key={check.check}>
-                {sentenceCase(check.check)}: {sentenceCase(check.verdict).toLowerCase()}
-                {check.observed && ` (${check.observed}${check.limit ? ` of ${check.limit}` : ""})`}
-              </li>
+              <li key={check.check}>{checkWords(check)}</li>
             ))}
           </ul>
         </details>
       )}
     </li>
   );
+}
+
+/** "Daily loss: pass; -392.42 USD, limit 3 %". */
+function checkWords(check: CheckResult): string {
+  const verdict = sentenceCase(check.verdict).toLowerCase();
+  const figures = [check.observed, check.limit && `limit ${check.limit}`].filter(Boolean);
+  return [`${sentenceCase(check.check)}: ${verdict}`, figures.join(", ")]
+    .filter(Boolean)
+    .join("; ");
 }

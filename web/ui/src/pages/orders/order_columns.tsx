@@ -2,7 +2,7 @@
 import type { Fill, Order } from "@/api/types";
 import { compareDecimals, formatDecimal, NOTHING } from "@/format/decimal";
 import { parseTime } from "@/format/time";
-import { sentenceCase } from "@/format/words";
+import { sentence, sentenceCase } from "@/format/words";
 import { OrderStatusBadge } from "@/widgets/Badge";
 import type { Column } from "@/widgets/DataTable";
 import { When } from "@/widgets/Figures";
@@ -106,8 +106,12 @@ export function orderColumns(
 }
 
 export function RejectReason({ order }: { order: Order }) {
-  const text = order.reject_reason || order.reject_code;
-  return text ? <span title={text}>{text}</span> : <span className="muted">{NOTHING}</span>;
+  const text = sentence(order.reject_reason || order.reject_code);
+  return text === NOTHING ? (
+    <span className="muted">{NOTHING}</span>
+  ) : (
+    <span title={text}>{text}</span>
+  );
 }
 
 export function fillColumns(places: PricePlaces, compact: boolean): Column<Fill>[] {

@@ -35,7 +35,7 @@ export function EquityPanel({ className }: { className?: string | undefined }) {
         <>
           <Suspense fallback={<div className={styles.chart} />}>
             <div className={styles.chart}>
-              <EquityChart points={points} />
+              <EquityChart key={range} points={points} />
             </div>
           </Suspense>
           <CurveInWords points={points} />

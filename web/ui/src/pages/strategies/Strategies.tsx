@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { SignalRecord } from "@/api/types";
 import { useCommandBarrier } from "@/app/session";
 import { NOTHING } from "@/format/decimal";
-import { sentenceCase } from "@/format/words";
+import { sentence, sentenceCase } from "@/format/words";
 import { useChannel } from "@/live/client";
 import { useSignals } from "@/queries/strategies";
 import { Badge, type Tone } from "@/widgets/Badge";
@@ -68,7 +68,7 @@ const COLUMNS: Column<SignalRecord>[] = [
     header: "Why",
     from: "tablet",
     clip: true,
-    cell: (row) => <span title={row.signal?.reason ?? ""}>{row.signal?.reason || NOTHING}</span>,
+    cell: (row) => <span title={row.signal?.reason ?? ""}>{sentence(row.signal?.reason)}</span>,
   },
   {
     id: "outcome",
@@ -86,7 +86,7 @@ const COLUMNS: Column<SignalRecord>[] = [
     from: "laptop",
     clip: true,
     cell: (row) => (
-      <span title={row.reject_reason ?? ""}>{row.reject_reason || row.reject_code || NOTHING}</span>
+      <span title={row.reject_reason ?? ""}>{sentence(row.reject_reason || row.reject_code)}</span>
     ),
   },
   {

@@ -1,7 +1,7 @@
 // What happened in the system, newest first, as it happens.
 import type { SystemEvent } from "@/api/types";
 import { NOTHING } from "@/format/decimal";
-import { sentenceCase } from "@/format/words";
+import { sentence, sentenceCase } from "@/format/words";
 import { useSystemEvents } from "@/queries/system";
 import { Badge, type Tone } from "@/widgets/Badge";
 import { type Column, DataTable } from "@/widgets/DataTable";
@@ -40,7 +40,7 @@ const COLUMNS: Column<SystemEvent>[] = [
     id: "message",
     header: "What happened",
     wrap: true,
-    cell: (event) => event.message || event.type,
+    cell: (event) => sentence(event.message || event.type),
   },
   {
     id: "correlation",
