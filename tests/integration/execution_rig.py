@@ -1,4 +1,7 @@
-"""A real execution process between a real database and a fake venue, for tests that kill it."""
+"""The real data, risk, portfolio and execution on a real database; only the venue is a fake.
+
+Tests kill execution and make the venue hostile.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,18 @@ import asyncpg
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pi5.api.common.v1 import options_pb2, stream_pb2, trading_pb2
-from pi5.api.data.v1 import data_pb2, data_service_pb2, data_service_pb2_grpc
 from pi5.api.execution.v1 import execution_service_pb2 as pb
 from pi5.api.execution.v1 import execution_service_pb2_grpc
-from pi5.api.risk.v1 import risk_pb2, risk_service_pb2, risk_service_pb2_grpc
-from pi5.kit.clock import SystemClock, new_id
+from pi5.kit.clock import SystemClock
 from pi5.kit.home import Home
 from pi5.kit.tokens import TokenIssuer, load_or_create_key
-from pi5.kit.wire.times import timestamp
 
 ROOT = Path(__file__).resolve().parents[2]
 VENUE = ROOT / "tests" / "fakes" / "broker" / "venue.py"
 SETTINGS = """
+data:
+  import_samples: false
+  replay: {{enabled: false}}
 execution:
   broker_timeout_ms: 400
   reconcile_interval_s: 1.0
@@ -39,105 +42,13 @@ execution:
 """
 
 
-class Peers(
-    risk_service_pb2_grpc.RiskServiceServicer, data_service_pb2_grpc.MarketDataServiceServicer
-):
-    """Risk that approves everything, and a market of one instrument."""
-
-    def __init__(self) -> None:
-        self.mode = risk_pb2.TRADING_MODE_ACTIVE
-        self.changed = asyncio.Event()
-        self.halts: list[str] = []
-        self.quote = (99, 101)
-        self.answer_delay_s = 0.0
-
-    async def EvaluateStream(self, requests: Any, context: Any) -> Any:
-        async for request in requests:
-            await asyncio.sleep(self.answer_delay_s)
-            yield risk_service_pb2.EvaluateStreamResponse(
-                evaluation=risk_service_pb2.EvaluateResponse(
-                    evaluation_id=request.evaluation.evaluation_id,
-                    decision=self._decide(request.evaluation),
-                )
-            )
-
-    def _decide(self, evaluation: Any) -> Any:
-        now = time.time_ns()
-        if evaluation.WhichOneof("subject") == "order":
-            order = evaluation.order
-        else:
-            signal = evaluation.signal
-            order = trading_pb2.OrderTerms(
-                client_order_id=evaluation.client_order_id,
-                account=evaluation.account,
-                strategy_id=signal.strategy_id,
-                symbol=signal.symbol,
-                side=signal.side,
-                type=trading_pb2.ORDER_TYPE_MARKET,
-                time_in_force=trading_pb2.TIME_IN_FORCE_DAY,
-                qty="5",
-            )
-        refused = order.qty == "666"
-        return risk_pb2.Decision(
-            id=new_id(),
-            approved=not refused,
-            approved_order=None if refused else order,
-            reject_code="POSITION_LIMIT" if refused else "",
-            account=order.account,
-            strategy_id=order.strategy_id,
-            symbol=order.symbol,
-            side=order.side,
-            mark_price="100",
-            client_order_id=evaluation.client_order_id,
-            decided_at=timestamp(now),
-            valid_until=timestamp(now + 2_000_000_000),
-        )
-
-    async def StreamRiskState(self, request: Any, context: Any) -> Any:
-        while True:
-            changed = self.changed
-            yield risk_service_pb2.StreamRiskStateResponse(state=risk_pb2.RiskState(mode=self.mode))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), 2.0)
-
-    def set_mode(self, mode: Any) -> None:
-        self.mode = mode
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    async def Halt(self, request: Any, context: Any) -> Any:
-        self.halts.append(request.reason)
-        self.set_mode(risk_pb2.TRADING_MODE_HALTED)
-        return risk_service_pb2.HaltResponse()
-
-    async def ListInstruments(self, request: Any, context: Any) -> Any:
-        acme = data_pb2.Instrument(
-            symbol="ACME", name="Acme", asset_class=trading_pb2.ASSET_CLASS_EQUITY,
-            currency="USD", venue="FAKE", tick_size="0.01", lot_size="1", tradable=True,
-        )  # fmt: skip
-        return data_service_pb2.ListInstrumentsResponse(instruments=[acme])
-
-    async def StreamMarketData(self, request: Any, context: Any) -> Any:
-        while True:
-            bid, ask = self.quote
-            batch = data_pb2.MarketDataBatch(symbols=["ACME"], sequence=1, epoch="e")
-            batch.quotes.symbol_index.append(0)
-            batch.quotes.bid_price.append(bid)
-            batch.quotes.bid_size.append(1_000)
-            batch.quotes.ask_price.append(ask)
-            batch.quotes.ask_size.append(1_000)
-            batch.quotes.time_unix_ns.append(time.time_ns())
-            yield data_service_pb2.StreamMarketDataResponse(batch=batch)
-            await asyncio.sleep(0.05)
-
-
 class Rig:
     """One execution process, its peers, and the venue."""
 
     def __init__(self, home: Home, dsn: str, simulated: bool) -> None:
+        self.peers: dict[str, subprocess.Popen[bytes]] = {}
         self.home = home
         self.dsn = dsn
-        self.peers = Peers()
         self.ledger_path = home.root / "ledger"
         self.control_path = home.root / "control.json"
         self.venue_address = f"unix:{home.run / 'venue.sock'}"
@@ -166,25 +77,33 @@ class Rig:
         new.write_text(json.dumps(behaviour), encoding="utf-8")
         new.replace(self.control_path)
 
+    def write_settings(self) -> None:
+        """Write the configuration that all processes of this rig read."""
+        remote = (
+            []
+            if self.simulated
+            else [{"name": "fake", "address": self.venue_address, "venues": ["SIM"]}]
+        )
+        settings = SETTINGS.format(simulated=str(self.simulated).lower(), remote=json.dumps(remote))
+        self.home.config_file.write_text(settings, encoding="utf-8")
+
     def start(self, failpoint: str = "") -> None:
         """Start the execution process, to die at a failpoint when one is named."""
-        remote = json.dumps(
-            [] if self.simulated
-            else [{"name": "fake", "address": self.venue_address, "venues": ["FAKE"]}]
-        )  # fmt: skip
-        settings = SETTINGS.format(simulated=str(self.simulated).lower(), remote=remote)
-        self.home.config_file.write_text(settings, encoding="utf-8")
+        self.process = self.serve("execution", failpoint)
+
+    def serve(self, service: str, failpoint: str = "") -> subprocess.Popen[bytes]:
+        """Start a service's process."""
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PI5_")},
             "PI5_HOME": str(self.home.root),
             "PI5_DATABASE_URL": self.dsn,
-            "PI5_SERVICES__EXECUTION__PORT": "0",
+            f"PI5_SERVICES__{service.upper()}__PORT": "0",
         }
         if failpoint:
             environment["PI5_FAILPOINT"] = failpoint
-        with (self.home.root / "execution.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "pi5.serve", "execution"], env=environment, stderr=log
+        with (self.home.root / f"{service}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pi5.serve", service], env=environment, stderr=log
             )
 
     def start_venue(self) -> None:
@@ -217,28 +136,54 @@ class Rig:
         return await asyncio.to_thread(self.process.wait, 15)
 
     def log(self) -> str:
-        """Return what the process said."""
-        return (self.home.root / "execution.log").read_text(encoding="utf-8")[-8_000:]
+        """Return what the processes said."""
+        return "\n".join(
+            path.read_text(encoding="utf-8")[-6_000:]
+            for path in sorted(self.home.root.glob("*.log"))
+        )
 
     def stop(self) -> None:
-        """End both processes."""
-        for process in (self.process, self.venue):
+        """End all processes."""
+        for process in (self.process, self.venue, *self.peers.values()):
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
 
-    async def submit(self, timeout: float = 5.0, **fields: Any) -> Any:
-        """Submit an order of 10 ACME at 100, changed as given; return it."""
+    async def submit(self, within_s: float = 5.0, **fields: Any) -> Any:
+        """Submit an order to buy 2 ACME at the market, changed as given; return it."""
         order = trading_pb2.OrderTerms(
-            symbol="ACME", side=trading_pb2.SIDE_BUY, type=trading_pb2.ORDER_TYPE_LIMIT,
-            time_in_force=trading_pb2.TIME_IN_FORCE_GTC, qty="10", limit_price="100",
+            symbol="ACME", side=trading_pb2.SIDE_BUY, type=trading_pb2.ORDER_TYPE_MARKET,
+            time_in_force=trading_pb2.TIME_IN_FORCE_GTC, qty="2",
         )  # fmt: skip
         for name, value in fields.items():
             setattr(order, name, value)
         answer = await self.stub.SubmitOrder(
-            pb.SubmitOrderRequest(order=order), metadata=self.metadata, timeout=timeout
+            pb.SubmitOrderRequest(order=order), metadata=self.metadata, timeout=within_s
         )
         return answer.order
+
+    async def persist(self, within_s: float = 30.0, **fields: Any) -> Any:
+        """Submit an order again and again until it is taken, as a careful caller does."""
+
+        async def taken() -> Any:
+            try:
+                return await self.submit(within_s=2.0, **fields)
+            except grpc.aio.AioRpcError as error:
+                if error.code().name not in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
+                    raise
+                return None
+
+        return await eventually(taken, within_s, self.log)
+
+    async def judged(self) -> None:
+        """Wait until risk approves orders: it has prices, a portfolio and the order log."""
+
+        async def approved() -> bool:
+            order = await self.persist()
+            return bool(order.broker)
+
+        await self.ready()
+        await eventually(approved, 30, self.log)
 
     async def order(self, any_id: str) -> Any:
         """Return an order."""
@@ -292,8 +237,13 @@ class Rig:
         intents = {row["client_id"] for row in await self.fetch("SELECT client_id FROM intent")}
         assert set(taken) <= intents
         orders = await self.fetch("SELECT * FROM orders")
-        not_sent = {"NOT_AT_BROKER", "APPROVAL_EXPIRED", "RISK_STATE_UNKNOWN"}
-        sent = {o["client_order_id"] for o in orders if o["reject_code"] not in not_sent}
+        # Without a broker: refused by risk. The codes: held back, or shown not to have arrived.
+        held_back = {"NOT_AT_BROKER", "APPROVAL_EXPIRED", "RISK_STATE_UNKNOWN", "HALTED"}
+        sent = {
+            order["client_order_id"]
+            for order in orders
+            if order["broker"] and order["reject_code"] not in held_back
+        }
         assert sent == set(taken), (sent ^ set(taken), self.log())
         ours = {
             row["venue_exec_id"]: row["qty"]
@@ -329,19 +279,11 @@ async def eventually(
 
 @contextlib.asynccontextmanager
 async def execution_rig(home: Home, dsn: str, simulated: bool = False) -> AsyncIterator[Rig]:
-    """Set everything up but the execution process, which the test starts."""
+    """Start data, risk and portfolio, and the venue; execution is started by the test."""
     home.create()
     rig = Rig(home, dsn, simulated)
-    servers = []
-    for name, add in (
-        ("risk", risk_service_pb2_grpc.add_RiskServiceServicer_to_server),
-        ("data", data_service_pb2_grpc.add_MarketDataServiceServicer_to_server),
-    ):
-        server = grpc.aio.server()
-        add(rig.peers, server)
-        server.add_insecure_port(f"unix:{home.socket(name)}")
-        await server.start()
-        servers.append(server)
+    rig.write_settings()
+    rig.peers = {name: rig.serve(name) for name in ("data", "risk", "portfolio")}
     if not simulated:
         rig.start_venue()
     try:
@@ -349,5 +291,3 @@ async def execution_rig(home: Home, dsn: str, simulated: bool = False) -> AsyncI
     finally:
         rig.stop()
         await rig.channel.close()
-        for server in servers:
-            await server.stop(0)

@@ -19,6 +19,7 @@ from pi5.domain.order import OrderStatus, Side
 from pi5.execution.rules import not_supported
 from pi5.kit.wire.times import time_ns, timestamp
 
+_NAME_MOST, _TEXT_MOST = 200, 500
 _SIMPLE = (trading_pb2.ORDER_CLASS_UNSPECIFIED, trading_pb2.ORDER_CLASS_SIMPLE)
 
 
@@ -59,6 +60,22 @@ def instrument_from(message: data_pb2.Instrument) -> Instrument:
     )
 
 
+def _name(text: str) -> str:
+    """Take a name from outside: what could not be stored or compared is refused.
+
+    Raises:
+        ValueError: it is empty, too long or not printable.
+    """
+    if not 0 < len(text) <= _NAME_MOST or not text.isprintable():
+        raise ValueError(f"a broker sent {text[:40]!r} as a name")
+    return text
+
+
+def _text(text: str) -> str:
+    """Take words from outside: cut to a bound, without what the database cannot store."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_TEXT_MOST])
+
+
 def promises_from(message: execution_pb2.Broker) -> BrokerPromises:
     """Read what a broker promises; what it leaves open is taken as no promise."""
     return BrokerPromises(
@@ -74,29 +91,29 @@ def promises_from(message: execution_pb2.Broker) -> BrokerPromises:
 def broker_order_from(message: broker_service_pb2.BrokerOrder) -> BrokerOrder:
     """Read an order as a broker sees it."""
     return BrokerOrder(
-        client_order_id=message.client_order_id,
-        symbol=message.symbol,
+        client_order_id=_name(message.client_order_id),
+        symbol=_name(message.symbol),
         side=Side(message.side),
         status=OrderStatus(message.status),
         qty=parse_decimal(message.qty or "0", "qty"),
         filled_qty=parse_decimal(message.filled_qty or "0", "filled_qty"),
-        broker_order_id=message.broker_order_id,
-        reject_code=message.reject_code,
-        reject_reason=message.reject_reason,
+        broker_order_id=_text(message.broker_order_id),
+        reject_code=_text(message.reject_code),
+        reject_reason=_text(message.reject_reason),
     )
 
 
 def broker_execution_from(message: broker_service_pb2.BrokerExecution) -> BrokerExecution:
     """Read an execution as a broker reports it."""
     return BrokerExecution(
-        execution_id=message.execution_id,
-        client_order_id=message.client_order_id,
-        symbol=message.symbol,
+        execution_id=_name(message.execution_id),
+        client_order_id=_name(message.client_order_id),
+        symbol=_name(message.symbol),
         side=Side(message.side),
         qty=parse_decimal(message.qty, "qty"),
         price=parse_decimal(message.price, "price"),
         fee=parse_decimal(message.fee or "0", "fee"),
-        currency=message.currency,
+        currency=_name(message.currency),
         time_ns=time_ns(message.time),
     )
 

@@ -28,8 +28,9 @@ from pi5.domain.order import OrderStatus, OrderTerms, RiskApproved
 from pi5.execution import metrics, store
 from pi5.execution.brokers.base import Broker
 from pi5.execution.effects import Effects
-from pi5.execution.engine import Entry, ExecutionEngine
+from pi5.execution.engine import ExecutionEngine
 from pi5.execution.eventlog import EventLog
+from pi5.execution.memory import Entry
 from pi5.execution.risk_link import RiskLink
 from pi5.kit import failpoints
 from pi5.kit.breaker import Breaker

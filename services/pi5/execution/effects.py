@@ -56,3 +56,15 @@ class Effects:
     def stored(self) -> bool:
         """True when there is something to commit."""
         return bool(self.orders or self.intents or self.fills or self.events)
+
+    def join(self, more: Effects) -> None:
+        """Add what a further input leads to; both belong into the same transaction."""
+        self.orders += more.orders
+        self.intents += more.intents
+        self.fills += more.fills
+        self.events += more.events
+        self.sends += more.sends
+        self.cancels += more.cancels
+        self.look_ups += more.look_ups
+        self.discrepancies += more.discrepancies
+        self.halt = self.halt or more.halt

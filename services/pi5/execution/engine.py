@@ -6,9 +6,8 @@ may answer late, twice, out of order or not at all; each of these has one define
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from pi5.domain.broker import (
@@ -19,7 +18,7 @@ from pi5.domain.broker import (
     Discrepancy,
 )
 from pi5.domain.decision import Decision
-from pi5.domain.errors import Conflict, NotFound, Precondition
+from pi5.domain.errors import NotFound, Precondition
 from pi5.domain.event import OrderEvent
 from pi5.domain.money import ZERO, wire
 from pi5.domain.order import (
@@ -34,6 +33,7 @@ from pi5.domain.order import (
 )
 from pi5.domain.signal import Signal
 from pi5.execution.effects import Effects, Intent, IntentState
+from pi5.execution.memory import Entry, OrderMemory
 from pi5.execution.rules import approved_order, approved_signal
 
 _S = OrderStatus
@@ -49,26 +49,6 @@ NOT_AT_BROKER = "NOT_AT_BROKER"
 CLOSED_KEPT = 5_000
 
 
-@dataclass(slots=True)
-class Entry:
-    """An order and what the engine must remember beside it.
-
-    `settled` tells whether its intent is: until then only evidence may end it.
-    `reported_qty` is the most that the broker said is filled, in all.
-    """
-
-    order: Order
-    reference_price: Decimal | None = None
-    settled: bool = False
-    reported_qty: Decimal = ZERO
-    executions: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
-
-    @property
-    def behind(self) -> bool:
-        """True when the broker reported more than it has told us the executions of."""
-        return self.reported_qty > self.order.filled_qty
-
-
 class ExecutionEngine:
     """All open orders of a process and the newest closed ones.
 
@@ -79,28 +59,24 @@ class ExecutionEngine:
 
     def __init__(self, new_id: Callable[[], str], closed_kept: int = CLOSED_KEPT) -> None:
         self._new_id = new_id
-        self._closed_kept = closed_kept
-        self._entries: dict[str, Entry] = {}
-        self._ids: dict[str, str] = {}
-        self._closed: OrderedDict[str, None] = OrderedDict()
-        self._owner_of: dict[tuple[str, str], str] = {}
+        self._memory = OrderMemory(closed_kept)
 
     def entry(self, order_id: str) -> Entry | None:
         """Return what is known of an order; None when it is not in memory."""
-        return self._entries.get(order_id)
+        return self._memory.get(order_id)
 
     def by_client_id(self, client_order_id: str) -> Entry | None:
         """Return what is known of an order by its client order id."""
-        return self._entries.get(self._ids.get(client_order_id, ""))
+        return self._memory.by_client_id(client_order_id)
 
     def open_entries(self) -> list[Entry]:
         """Return the orders that may still change by themselves, oldest first."""
-        return [entry for entry in self._entries.values() if not entry.order.status.final]
+        return self._memory.open()
 
     def load(self, entries: Iterable[Entry]) -> None:
         """Take orders back from the store, at start or for a late report."""
         for entry in entries:
-            self._keep(entry)
+            self._memory.keep(entry)
 
     def approve(
         self,
@@ -151,7 +127,7 @@ class ExecutionEngine:
             signal_id=signal.id if signal else "",
             decision_id=approved.decision_id,
         )
-        entry = self._add(Entry(order, _reference(signal, decision)))
+        entry = self._memory.add(Entry(order, _reference(signal, decision)))
         effects = Effects(sends=[order_id])
         effects.intents.append(_intent(entry, IntentState.COMMITTED, now_ns))
         cause = signal.id if signal else terms.client_order_id
@@ -184,7 +160,7 @@ class ExecutionEngine:
             reject_code=decision.reject_code,
             reject_reason=decision.reject_reason,
         )
-        entry = self._add(Entry(order, settled=True))
+        entry = self._memory.add(Entry(order, settled=True))
         effects = Effects()
         cause = terms.client_order_id
         self._tell(effects, entry, OrderEventType.REFUSED, cause, decision=decision)
@@ -204,12 +180,12 @@ class ExecutionEngine:
 
     def sent(self, order_id: str, now_ns: int) -> None:
         """Remember when an order left; it is stored with whatever happens next."""
-        entry = self._entries[order_id]
+        entry = self._known(order_id)
         entry.order = replace(entry.order, submitted_at_ns=now_ns)
 
     def not_sent(self, order_id: str, code: str, reason: str, now_ns: int) -> Effects:
         """End an order that was held back before it was sent: certain, so no evidence is needed."""
-        entry = self._entries[order_id]
+        entry = self._known(order_id)
         effects = Effects()
         if entry.order.status.final:
             return effects
@@ -221,7 +197,7 @@ class ExecutionEngine:
 
     def on_no_answer(self, order_id: str, now_ns: int) -> Effects:
         """The broker did not answer: it may have the order, so nothing is assumed."""
-        entry = self._entries[order_id]
+        entry = self._known(order_id)
         effects = Effects(look_ups=[order_id])
         if entry.order.status is _S.PENDING_NEW:
             entry.order = replace(entry.order, status=_S.UNKNOWN, updated_at_ns=now_ns)
@@ -259,8 +235,8 @@ class ExecutionEngine:
         effects = Effects()
         silent = replace(answer.order, status=_S.UNKNOWN, filled_qty=ZERO)
         for execution in answer.executions:
-            _join(effects, self.on_report(BrokerReport(silent, execution), now_ns))
-        _join(effects, self.on_report(BrokerReport(answer.order), now_ns))
+            effects.join(self.on_report(BrokerReport(silent, execution), now_ns))
+        effects.join(self.on_report(BrokerReport(answer.order), now_ns))
         effects.look_ups.clear()  # asked just now: the settling loop asks again, ever more slowly
         return effects
 
@@ -270,7 +246,7 @@ class ExecutionEngine:
         The caller vouches for the evidence: the broker answered "not found" later than its
         max_in_flight after the order can last have been sent.
         """
-        entry = self._entries[order_id]
+        entry = self._known(order_id)
         effects = Effects()
         if entry.order.status.final:
             return effects
@@ -294,9 +270,7 @@ class ExecutionEngine:
             NotFound: UNKNOWN_ORDER.
             Precondition: ORDER_CLOSED.
         """
-        entry = self._entries.get(order_id)
-        if entry is None:
-            raise NotFound("UNKNOWN_ORDER", f"there is no working order {order_id}")
+        entry = self._known(order_id)
         if entry.order.status.final:
             status = entry.order.status.name.lower()
             raise Precondition("ORDER_CLOSED", f"the order has ended already: {status}")
@@ -330,9 +304,9 @@ class ExecutionEngine:
             self._differ(effects, entry, "EXECUTION_MISMATCH", ours, theirs, now_ns, "not applied")
             effects.halt = f"{execution.execution_id} does not belong to its order"
             return
-        key = (order.terms.account, execution.execution_id)
-        if self._owner_of.setdefault(key, order.id) != order.id:
-            ours, theirs = self._owner_of[key], execution.execution_id
+        owner = self._memory.own(entry, execution.execution_id)
+        if owner != order.id:
+            ours, theirs = owner, execution.execution_id
             done_about = "not applied; halted"
             self._differ(effects, entry, "EXECUTION_ID_REUSED", ours, theirs, now_ns, done_about)
             effects.halt = f"{execution.execution_id} was reported for two orders"
@@ -466,7 +440,7 @@ class ExecutionEngine:
             )
         )
         if order.status.final:
-            self._close(entry)
+            self._memory.close(entry)
 
     def _differ(
         self,
@@ -492,43 +466,11 @@ class ExecutionEngine:
             )
         )
 
-    def _add(self, entry: Entry) -> Entry:
-        terms = entry.order.terms
-        if terms.client_order_id in self._ids or entry.order.id in self._entries:
-            raise Conflict("CLIENT_ORDER_ID_REUSED", f"{terms.client_order_id} is taken")
-        self._keep(entry)
+    def _known(self, order_id: str) -> Entry:
+        entry = self._memory.get(order_id)
+        if entry is None:
+            raise NotFound("UNKNOWN_ORDER", f"there is no working order {order_id}")
         return entry
-
-    def _keep(self, entry: Entry) -> None:
-        self._entries[entry.order.id] = entry
-        self._ids[entry.order.terms.client_order_id] = entry.order.id
-        for execution_id in entry.executions:
-            self._owner_of[entry.order.terms.account, execution_id] = entry.order.id
-        if entry.order.status.final:
-            self._close(entry)
-
-    def _close(self, entry: Entry) -> None:
-        """Remember a closed order among the newest ones, and forget the oldest."""
-        self._closed[entry.order.id] = None
-        self._closed.move_to_end(entry.order.id)
-        while len(self._closed) > self._closed_kept:
-            oldest, _ = self._closed.popitem(last=False)
-            gone = self._entries.pop(oldest)
-            del self._ids[gone.order.terms.client_order_id]
-            for execution_id in gone.executions:
-                del self._owner_of[gone.order.terms.account, execution_id]
-
-
-def _join(effects: Effects, more: Effects) -> None:
-    """Add further effects to the same transaction."""
-    effects.orders += more.orders
-    effects.intents += more.intents
-    effects.fills += more.fills
-    effects.events += more.events
-    effects.cancels += more.cancels
-    effects.look_ups += more.look_ups
-    effects.discrepancies += more.discrepancies
-    effects.halt = effects.halt or more.halt
 
 
 def _reference(signal: Signal | None, decision: Decision | None) -> Decimal | None:

@@ -23,6 +23,7 @@ from pi5.domain.decision import Decision, TradingMode
 from pi5.domain.errors import Unavailable
 from pi5.domain.order import OrderTerms
 from pi5.domain.signal import Signal
+from pi5.execution.store import is_uuid
 from pi5.kit.client import Peer, follow
 from pi5.kit.clock import new_id
 from pi5.kit.log import Logger
@@ -89,6 +90,7 @@ class RiskLink:
     async def run_decisions(self) -> None:
         """Keep the stream of decisions open, for ever."""
         while True:
+            why = "it ended"
             call: Any = self._stub.EvaluateStream(metadata=self._risk.metadata())
             try:
                 await call.wait_for_connection()
@@ -96,11 +98,12 @@ class RiskLink:
                 while (answer := await call.read()) is not grpc.aio.EOF:
                     self._take(answer.evaluation)
             except grpc.aio.AioRpcError as error:
-                self._log.info("the stream to risk broke", code=error.code().name)
+                why = f"{error.code().name}: {error.details()}"
+                self._log.info("the stream to risk broke", why=why)
             finally:
                 self._call = None
                 call.cancel()
-                self._fail_pending()
+                self._fail_pending(why)
             await asyncio.sleep(0.2)
 
     async def run_state(self) -> None:
@@ -118,13 +121,17 @@ class RiskLink:
 
     def _take(self, evaluation: Any) -> None:
         waiting = self._pending.get(evaluation.evaluation_id)
-        if waiting is not None and not waiting.done():
+        if waiting is None or waiting.done():
+            return
+        if is_uuid(evaluation.decision.id):
             waiting.set_result(decision_from(evaluation.decision))
+        else:
+            waiting.set_exception(_unavailable("risk's decision has no proper id"))
 
-    def _fail_pending(self) -> None:
+    def _fail_pending(self, why: str) -> None:
         for waiting in self._pending.values():
             if not waiting.done():
-                waiting.set_exception(_unavailable("the stream to risk broke"))
+                waiting.set_exception(_unavailable(f"the stream to risk broke ({why})"))
 
     def _set_mode(self, mode: TradingMode | None) -> None:
         if mode is not self.mode:

@@ -15,6 +15,7 @@ from pi5.domain.signal import Signal
 
 SUPPORTED_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _CLIENT_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+_NAME = re.compile(r"[ -~]{1,64}", re.ASCII)
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _MOST_DIGITS = 24
 
@@ -39,6 +40,11 @@ def check_terms(terms: OrderTerms, instrument: Instrument, now_ns: int) -> None:
             "client_order_id must be 1 to 128 printable characters without spaces",
             field="client_order_id",
         )
+    for field, name in (("account", terms.account), ("strategy_id", terms.strategy_id)):
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                "BAD_NAME", f"{field} must be 1 to 64 printable characters", field=field
+            )
     if not instrument.tradable:
         raise Precondition("NOT_TRADABLE", f"{instrument.symbol} can only be watched")
     if terms.type not in SUPPORTED_TYPES:

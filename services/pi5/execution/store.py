@@ -14,7 +14,7 @@ from typing import Any
 from pi5.api.execution.v1 import execution_pb2
 from pi5.domain.broker import Discrepancy
 from pi5.domain.order import Fill, Order, OrderEventType, Side
-from pi5.execution.engine import Entry
+from pi5.execution.memory import Entry
 from pi5.kit.database import Connection, Pool
 from pi5.kit.wire.orders import event_from, order_from
 from pi5.kit.wire.times import from_datetime, to_datetime

@@ -14,6 +14,7 @@ from pi5.domain.order import OrderStatus, OrderTerms, OrderType, Side
 from pi5.domain.signal import Signal
 from pi5.execution.engine import ExecutionEngine
 
+DECISION_ID = "00000000-0000-4000-8000-000000000001"
 NOW = 1_700_000_000_000_000_000
 ACME = Instrument("ACME", "Acme", AssetClass.EQUITY, "USD", "FAKE", Decimal("0.01"), Decimal("0.5"))
 
@@ -32,7 +33,7 @@ def terms(**changes: Any) -> OrderTerms:
 
 def decision(order: OrderTerms | None, **changes: Any) -> Decision:
     plain = Decision(
-        id="d-1",
+        id=DECISION_ID,
         approved=order is not None,
         account="main",
         strategy_id="manual",

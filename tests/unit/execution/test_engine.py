@@ -10,7 +10,9 @@ from pi5.domain.broker import BrokerLookUp, BrokerReport
 from pi5.domain.errors import Conflict, Fault, NotFound, Precondition
 from pi5.domain.order import OrderEventType, OrderStatus, Side
 from pi5.execution.effects import IntentState
+
 from tests.unit.execution.orders import (
+    DECISION_ID,
     NOW,
     decision,
     execution,
@@ -40,7 +42,7 @@ def test_a_new_order_is_committed_with_its_intent_before_it_is_sent():
     assert effects.intents[0].state is IntentState.COMMITTED
     assert effects.intents[0].settled_at_ns == 0
     assert kinds(effects) == [OrderEventType.PENDING_NEW]
-    assert effects.events[0].decision.id == "d-1"
+    assert effects.events[0].decision.id == DECISION_ID
     assert effects.sends == ["o-1"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from pi5.domain.market import Bar, Quote, Timeframe
 from pi5.domain.order import OrderStatus, OrderType, Side, TimeInForce
 from pi5.execution.brokers.exchange import SimulatedExchange
+
 from tests.unit.execution.orders import ACME, NOW, terms
 
 S = OrderStatus

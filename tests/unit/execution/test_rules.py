@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 from pi5.api.common.v1 import trading_pb2
+from pi5.api.execution.v1 import broker_service_pb2
 from pi5.domain.errors import Fault, InvalidInput
 from pi5.domain.order import OrderType, TimeInForce
-from pi5.execution.convert import refuse_unsupported
+from pi5.execution.convert import broker_order_from, refuse_unsupported
 from pi5.execution.rules import check_terms
+
 from tests.unit.execution.orders import ACME, NOW, terms
 
 
@@ -42,6 +44,8 @@ from tests.unit.execution.orders import ACME, NOW, terms
         ({"notional": Decimal(99)}, "ORDER_TYPE_NOT_SUPPORTED"),
         ({"client_order_id": "with space"}, "BAD_CLIENT_ORDER_ID"),
         ({"client_order_id": "x" * 129}, "BAD_CLIENT_ORDER_ID"),
+        ({"account": "a\x00b"}, "BAD_NAME"),
+        ({"strategy_id": "x" * 65}, "BAD_NAME"),
     ],
 )  # fmt: skip
 def test_an_unsound_order_is_refused_with_its_code(changes, code):
@@ -95,3 +99,17 @@ def test_parts_of_the_contract_that_are_not_traded_yet_are_refused(fields):
         refuse_unsupported(trading_pb2.OrderTerms(**fields))
     assert caught.value.code == "ORDER_TYPE_NOT_SUPPORTED"
     assert caught.value.field == next(iter(fields))
+
+
+def test_what_a_broker_says_is_made_fit_to_be_stored():
+    """Words are cut and cleaned; a name that cannot be stored or compared is refused."""
+    message = broker_service_pb2.BrokerOrder(
+        client_order_id="c-1", symbol="ACME", side=trading_pb2.SIDE_BUY, status=10, qty="1",
+        reject_reason="no\x00way" + "x" * 1_000,
+    )  # fmt: skip
+    order = broker_order_from(message)
+    assert order.reject_reason.startswith("no?way")
+    assert len(order.reject_reason) == 500
+    message.client_order_id = "c\x001"
+    with pytest.raises(ValueError, match="as a name"):
+        broker_order_from(message)
