@@ -172,13 +172,16 @@ async def _live(context: Context, start: Start) -> None:
 
 
 async def _start_and_wait(context: Context, start: Start) -> None:
-    async with start(context):
-        # What was imported and wired by now stays for ever: keep the collector from walking it.
-        gc.collect()
-        gc.freeze()
-        context.log.info("ready")
-        await context.stopping.wait()
-        context.log.info("stopping")
+    try:
+        async with start(context):
+            # What was imported and wired by now stays for ever: keep the collector from it.
+            gc.collect()
+            gc.freeze()
+            context.log.info("ready")
+            await context.stopping.wait()
+            context.log.info("stopping")
+    finally:
+        await context.cancel_tasks()  # before the channels that the tasks use are closed
 
 
 def serve(service: str) -> int:

@@ -102,10 +102,14 @@ def measure(
             if claim is None:
                 claim = claims[key] = Claim(price=marks.price(reservation.symbol))
             claim.price = max(claim.price or ZERO, reservation.price)
+            # What the log says is filled is held, though the view does not show it yet: an exit
+            # right after its entry finds what it closes.
+            ahead = reservation.filled_ahead
+            claim.held += ahead * reservation.side.sign
             if reservation.side is Side.BUY:
-                claim.buying += rest
+                claim.buying += rest - ahead
                 found.reserved_cash += rest * reservation.price
             else:
-                claim.selling += rest
+                claim.selling += rest - ahead
     found.unpriced = tuple(sorted(unpriced))
     return found

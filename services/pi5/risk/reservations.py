@@ -65,6 +65,12 @@ class Reservation:
         return replace(self, settled_qty=settled, fills=rest)
 
     @property
+    def filled_ahead(self) -> Decimal:
+        """Quantity that the log says is filled and the view does not contain yet."""
+        with localcontext(EXACT):
+            return sum((qty for _, qty in self.fills), ZERO)
+
+    @property
     def outstanding(self) -> Decimal:
         """Quantity that may still come on top of what the view holds."""
         with localcontext(EXACT):

@@ -174,7 +174,7 @@ class Host:
         try:
             bars = await self._history(request)
         except Fault as fault:
-            self._log.warning(
+            self._log.info(
                 "history is missing, the strategy waits for it",
                 strategy_id=request.strategy_id,
                 reason=fault.message,

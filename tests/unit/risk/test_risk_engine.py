@@ -176,6 +176,20 @@ def test_a_fill_after_the_end_is_reserved_until_the_view_has_it() -> None:
     assert free(made) == 50
 
 
+def test_an_exit_right_after_its_entry_closes_what_the_view_does_not_show_yet() -> None:
+    """What the order log says is filled can be sold at once, and only once."""
+    made, terms = engine(), order(100)
+    made.evaluate_order(terms, NOW, "d")
+    made.on_order_event(log_event(1, terms, S.FILLED, fill=100))
+    wish = signal(Side.SELL, strategy_id=terms.strategy_id, close_only=True)
+    closing = made.evaluate_signal(wish, terms.account, NOW, "d2", "exit")
+    assert closing.approved
+    assert closing.approved_order is not None
+    assert closing.approved_order.qty == 100
+    again = made.evaluate_signal(wish, terms.account, NOW, "d3", "again")
+    assert (again.approved, again.reject_code) == (False, "NOTHING_TO_SELL")
+
+
 def test_a_view_ahead_of_the_log_waits_for_it() -> None:
     """A fill is not counted in the view and in the reservation at the same time."""
     made, terms = engine(), order(100)
