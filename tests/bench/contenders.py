@@ -41,6 +41,12 @@ def _seen(bids: np.ndarray, asks: np.ndarray) -> dict[str, int]:
 
 
 def _order_book(suite: Any) -> None:
+    _level_book(suite)
+    _order_level_book(suite)
+    _matching(suite)
+
+
+def _level_book(suite: Any) -> None:
     @suite.contender(NAME, "l2", needs=NEEDS)
     def l2(data: np.ndarray) -> Any:
         import pi5_core as core
@@ -69,6 +75,8 @@ def _order_book(suite: Any) -> None:
 
         return core.L2Book, run, lambda touch: _seen(*touch)
 
+
+def _order_level_book(suite: Any) -> None:
     @suite.contender(NAME, "l3", needs=NEEDS)
     def l3(data: np.ndarray) -> Any:
         import pi5_core as core
@@ -103,6 +111,8 @@ def _order_book(suite: Any) -> None:
 
         return core.L3Book, run, lambda touch: _seen(*touch)
 
+
+def _matching(suite: Any) -> None:
     @suite.contender(NAME, "match", needs=NEEDS)
     def match(data: np.ndarray) -> Any:
         import pi5_core as core

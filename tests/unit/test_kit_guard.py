@@ -25,16 +25,16 @@ NAME = "pi5.api.execution.v1.ExecutionService"
 
 
 class Servicer(rpc.ExecutionServiceServicer):
-    async def SubmitOrder(self, request, context):  # noqa: N802
+    async def SubmitOrder(self, request, context):
         return pb.SubmitOrderResponse(order={"symbol": current_caller.get().subject})
 
-    async def GetOrder(self, request, context):  # noqa: N802
+    async def GetOrder(self, request, context):
         raise NotFound("UNKNOWN_ORDER", f"there is no order {request.id}")
 
-    async def ListBrokers(self, request, context):  # noqa: N802
+    async def ListBrokers(self, request, context):
         raise ZeroDivisionError("secret inside")
 
-    async def StreamOrderEvents(self, request, context):  # noqa: N802
+    async def StreamOrderEvents(self, request, context):
         yield pb.StreamOrderEventsResponse(heartbeat={"last_sequence": 7})
         raise NotFound("GONE", "the log is gone")
 
