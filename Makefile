@@ -59,7 +59,7 @@ $(STAMP)/ui-deps: $(STAMP)/deps web/ui/package-lock.json
 
 $(STAMP)/ui: $(STAMP)/ui-deps $(UI_SOURCES)
 	@echo "building the dashboard"
-	@cd web/ui && $(CURDIR)/tests/tools/npm run --silent build
+	@cd web/ui && $(CURDIR)/tests/tools/npm run --silent build -- --logLevel warn
 	@touch $@
 
 .PHONY: setup

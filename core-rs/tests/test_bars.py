@@ -15,7 +15,9 @@ def test_time_bars_by_tick_and_by_column_are_the_same() -> None:
         rows += single.tick(*tick)
     columns = batch.ticks(times, prices, sizes)
     assert rows == [(0, 10, 14, 10, 14, 3, 2), (10, 8, 8, 8, 8, 3, 1)]
-    assert [column.tolist() for column in columns] == [list(c) for c in zip(*(r[:6] for r in rows), strict=True)]
+    assert [column.tolist() for column in columns] == [
+        list(c) for c in zip(*(r[:6] for r in rows), strict=True)
+    ]
     assert single.current == (30, 9, 9, 9, 9, 5, 2)
     assert single.flush() == (30, 9, 9, 9, 9, 5, 2)
     assert single.flush() is None
