@@ -5,6 +5,7 @@ import { Link, Route, Switch, useLocation } from "wouter";
 import type { SystemEvent } from "@/api/types";
 import { keys } from "@/live/apply";
 import { live, useChannel, useLive } from "@/live/client";
+import { HEALTH_KEY } from "@/queries/health_query";
 import { useRiskState } from "@/queries/system";
 import { Toasts } from "@/widgets/Toasts";
 import { Banners } from "./Banners";
@@ -103,7 +104,7 @@ function useRefreshOnEvents(): void {
     const waitMs = Math.max(0, refreshedAt.current + REFRESH_EVERY_MS - Date.now());
     const timer = setTimeout(() => {
       refreshedAt.current = Date.now();
-      void client.invalidateQueries({ queryKey: ["system", "health"] });
+      void client.invalidateQueries({ queryKey: HEALTH_KEY });
       void client.invalidateQueries({ queryKey: ["strategies", "list"] });
     }, waitMs);
     return () => clearTimeout(timer);

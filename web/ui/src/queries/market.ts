@@ -13,6 +13,7 @@ export function useQuotes(): Resource<Quote[]> {
     queryKey: ["market", "quotes"],
     fetch: (signal) => fetchList(`${BASE}/quotes`, "quotes", signal),
     channel: "market_data",
+    service: "data",
     pollMs: POLL_MS.fast,
   });
 }
@@ -21,6 +22,7 @@ export function useInstruments(): Resource<Instrument[]> {
   return useResource<Instrument[]>({
     queryKey: ["market", "instruments"],
     fetch: (signal) => fetchList(`${BASE}/symbols`, "instruments", signal, { page_size: 500 }),
+    service: "data",
     pollMs: POLL_MS.rare,
   });
 }

@@ -61,6 +61,7 @@ export function useOrders(
       return { orders: list.orders ?? [], nextPageToken: list.next_page_token ?? "" };
     },
     channel: "orders",
+    service: "execution",
     pollMs: POLL_MS.slow,
   });
   const pushed = useLive<Order[]>(keys.orders);
@@ -81,6 +82,7 @@ export function useOrderEvents(orderId: string): Resource<OrderEvent[]> {
   return useResource<OrderEvent[]>({
     queryKey: ["orders", "events", orderId],
     fetch: (signal) => fetchList(`${BASE}/${encodeURIComponent(orderId)}/events`, "events", signal),
+    service: "execution",
     pollMs: POLL_MS.fast,
   });
 }
@@ -92,6 +94,7 @@ export function useFills(pageSize: number): Resource<Fill[]> {
     fetch: (signal) =>
       fetchList(`${BASE}/trades/history`, "fills", signal, { page_size: pageSize }),
     channel: "orders",
+    service: "execution",
     pollMs: POLL_MS.slow,
   });
   return usePushedRows(resource, keys.fills, FILL_SHAPE, pageSize);

@@ -20,6 +20,7 @@ export function usePortfolio(): Resource<Portfolio> {
     },
     liveKey: keys.portfolio,
     channel: "portfolio",
+    service: "portfolio",
     pollMs: POLL_MS.fast,
   });
 }
@@ -40,6 +41,7 @@ export function useEquity(
     queryKey: ["portfolio", "equity", range, points],
     fetch: (signal) =>
       fetchList(`${BASE}/equity`, "points", signal, { points, start_time: startTime() }),
+    service: "portfolio",
     pollMs: POLL_MS.rare,
   });
 }

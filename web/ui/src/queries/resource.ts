@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { type ChannelFault, keys, type Received } from "@/live/apply";
 import { useLink, useLive } from "@/live/client";
 import type { Channel } from "@/live/frames";
+import { fetchHealth, HEALTH_KEY } from "./health_query";
 
 export interface Resource<T> {
   data: T | undefined;
@@ -24,6 +25,8 @@ export interface ResourceSpec<T> {
   liveKey?: string;
   /** The channel that brings changes, so that calls can be rare while it works. */
   channel?: Channel;
+  /** The service that answers; its data is old from the moment its health says it is down. */
+  service?: string;
   /** Time between two calls while nothing is pushed. */
   pollMs: number;
 }
@@ -38,14 +41,17 @@ export function useResource<T>(spec: ResourceSpec<T>): Resource<T> {
   const link = useLink();
   const pushed = useLive<Received<T>>(spec.liveKey ?? NO_KEY);
   const fault = useLive<ChannelFault>(spec.channel ? keys.fault(spec.channel) : NO_KEY);
+  const downAt = useServiceDownAt(spec.service);
   const arrives = spec.liveKey === undefined || pushed !== undefined;
-  const pushing = link.state === "live" && spec.channel !== undefined && arrives && !fault;
-  const pollMs = pushing ? POLL_WHILE_PUSHED_MS : spec.pollMs;
+  const carried = link.state === "live" && spec.channel !== undefined && arrives && !fault;
   const query = useQuery({
     queryKey: spec.queryKey,
     queryFn: ({ signal }) => spec.fetch(signal),
-    refetchInterval: pollMs,
+    refetchInterval: carried && downAt === 0 ? POLL_WHILE_PUSHED_MS : spec.pollMs,
   });
+  // A service that hangs sends nothing and no error either: its silence is no quiet market.
+  const down = Math.max(pushed?.receivedAt ?? 0, query.dataUpdatedAt) < downAt;
+  const pushing = carried && !down;
   const pushedIsNewer = pushed && (pushing || pushed.receivedAt >= query.dataUpdatedAt);
   const receivedAt = pushedIsNewer ? pushed.receivedAt : query.dataUpdatedAt;
   const late = useLateness(receivedAt, pushing ? null : spec.pollMs * STALE_AFTER_POLLS);
@@ -55,9 +61,16 @@ export function useResource<T>(spec: ResourceSpec<T>): Resource<T> {
     receivedAt,
     error,
     loading: query.isPending && !pushed,
-    stale: receivedAt > 0 && !pushing && (late || error !== null),
+    stale: receivedAt > 0 && !pushing && (late || down || error !== null),
     retry: () => void query.refetch(),
   };
+}
+
+/** When the last look found a service down, in milliseconds since 1970; 0 while it is not. */
+function useServiceDownAt(service: string | undefined): number {
+  const health = useQuery({ queryKey: HEALTH_KEY, queryFn: fetchHealth, enabled: false });
+  const part = health.data?.components?.find((candidate) => candidate.name === service);
+  return service !== undefined && part?.state === "down" ? health.dataUpdatedAt : 0;
 }
 
 /** True once `maxAgeMs` have passed since a moment; never when it is null. */

@@ -14,6 +14,7 @@ export function useStrategies(): Resource<Strategy[]> {
   return useResource<Strategy[]>({
     queryKey: ["strategies", "list"],
     fetch: (signal) => fetchList("/api/v1/strategies", "strategies", signal),
+    service: "strategy",
     pollMs: POLL_MS.slow,
   });
 }
@@ -23,6 +24,7 @@ export function useStrategyTypes(): Resource<StrategyType[]> {
   return useResource<StrategyType[]>({
     queryKey: ["strategies", "types"],
     fetch: (signal) => fetchList("/api/v1/strategy-types", "strategy_types", signal),
+    service: "strategy",
     pollMs: POLL_MS.rare,
   });
 }
@@ -46,6 +48,7 @@ export function useSignals(pageSize: number): Resource<SignalRecord[]> {
     queryKey: ["strategies", "signals", pageSize],
     fetch: (signal) => fetchList("/api/v1/signals", "signals", signal, { page_size: pageSize }),
     channel: "signals",
+    service: "strategy",
     pollMs: POLL_MS.slow,
   });
   return usePushedRows(resource, keys.signals, SIGNAL_SHAPE, pageSize);

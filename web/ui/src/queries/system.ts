@@ -2,6 +2,7 @@
 import { request } from "@/api/http";
 import type { CircuitBreaker, Health, RiskState, SystemEvent, SystemStatus } from "@/api/types";
 import { keys } from "@/live/apply";
+import { fetchHealth, HEALTH_KEY } from "./health_query";
 import { fetchList, POLL_MS, type RowShape, usePushedRows } from "./lists";
 import { type Resource, useResource } from "./resource";
 
@@ -19,15 +20,16 @@ export function useRiskState(): Resource<RiskState> {
     fetch: (signal) => request("GET", "/api/v1/risk/state", { signal }),
     liveKey: keys.risk,
     channel: "risk",
+    service: "risk",
     pollMs: POLL_MS.fast,
   });
 }
 
 export function useHealth(): Resource<Health> {
   return useResource<Health>({
-    queryKey: ["system", "health"],
-    fetch: (signal) => request("GET", `${BASE}/health`, { signal }),
-    pollMs: POLL_MS.slow,
+    queryKey: HEALTH_KEY,
+    fetch: (signal) => fetchHealth({ signal }),
+    pollMs: POLL_MS.fast,
   });
 }
 

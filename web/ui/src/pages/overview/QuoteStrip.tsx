@@ -5,7 +5,7 @@ import { useReachable } from "@/api/reachability";
 import type { Quote } from "@/api/types";
 import { compareDecimals, formatDecimal } from "@/format/decimal";
 import { keys, type Received } from "@/live/apply";
-import { useLink, useLive } from "@/live/client";
+import { useLive } from "@/live/client";
 import { usePricePlaces, useQuotes } from "@/queries/market";
 import { Arrow } from "@/widgets/Figures";
 import styles from "./QuoteStrip.module.css";
@@ -17,8 +17,7 @@ export function QuoteStrip() {
   const pushed = useLive<string[]>(keys.symbols);
   const places = usePricePlaces();
   const reachable = useReachable();
-  const link = useLink();
-  const late = link.state !== "live" && quotes.stale;
+  const late = quotes.stale;
   const fetched = quotes.data ?? [];
   const symbols = pushed ?? fetched.flatMap((quote) => (quote.symbol ? [quote.symbol] : []));
   if (symbols.length === 0) return <p className={styles.none}>{whyNone(quotes, reachable)}</p>;
