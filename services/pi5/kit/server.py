@@ -55,6 +55,7 @@ class GrpcServer:
             self._server,
         )
         self._socket: Path | None = None
+        self._inode = 0
 
     async def start(self, socket: Path, port: int) -> int:
         """Listen on a unix socket and, unless `port` is negative, on loopback.
@@ -84,6 +85,7 @@ class GrpcServer:
         await self.set_ready(False)
         await self._server.start()
         socket.chmod(0o600)
+        self._inode = socket.stat().st_ino
         return bound
 
     async def set_ready(self, ready: bool) -> None:
@@ -102,4 +104,5 @@ class GrpcServer:
         await self._server.stop(grace_s)
         if self._socket is not None:
             with contextlib.suppress(FileNotFoundError):
-                self._socket.unlink()
+                if self._socket.stat().st_ino == self._inode:  # not a successor's
+                    self._socket.unlink()
