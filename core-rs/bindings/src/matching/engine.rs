@@ -176,7 +176,7 @@ impl MatchingEngine {
         self.inner.set_position(participant, position);
     }
 
-    fn position(&self, participant: u64) -> i64 {
+    fn position(&self, participant: u64) -> i128 {
         self.inner.position(participant)
     }
 

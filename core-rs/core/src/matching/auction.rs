@@ -13,17 +13,15 @@ impl MatchingEngine {
         if bid < ask {
             return None;
         }
-        let bids: Vec<_> = self.levels(Side::Buy).take_while(|level| level.0 >= ask).collect();
-        let asks: Vec<_> = self.levels(Side::Sell).take_while(|level| level.0 <= bid).collect();
+        let bids = self.crossing(Side::Buy, ask);
+        let asks = self.crossing(Side::Sell, bid);
         let mut prices: Vec<i64> = bids.iter().chain(&asks).map(|level| level.0).collect();
         prices.sort_unstable();
         prices.dedup();
-        let demand = |price: i64| -> i128 {
-            bids.iter().filter(|l| l.0 >= price).map(|l| i128::from(l.1)).sum()
-        };
-        let supply = |price: i64| -> i128 {
-            asks.iter().filter(|l| l.0 <= price).map(|l| i128::from(l.1)).sum()
-        };
+        let demand =
+            |price: i64| -> i128 { bids.iter().filter(|l| l.0 >= price).map(|l| l.1).sum() };
+        let supply =
+            |price: i64| -> i128 { asks.iter().filter(|l| l.0 <= price).map(|l| l.1).sum() };
         let reference = self.last_price;
         let rank = |&price: &i64| {
             let (demand, supply) = (demand(price), supply(price));
@@ -34,9 +32,27 @@ impl MatchingEngine {
         Some((price, i64::try_from(-volume).unwrap_or(i64::MAX)))
     }
 
-    /// Trades everything that crosses at the indicative price, best orders first.
+    /// Prices of a side up to a limit with their whole quantity, what icebergs hide included.
+    fn crossing(&self, side: Side, limit: i64) -> Vec<(i64, i128)> {
+        let worst = side.key(limit);
+        let levels = self.queues.levels(side).take_while(|(key, _)| *key <= worst);
+        let whole = |key: i64| {
+            let queue = self.queues.queue(side, key);
+            let hidden = queue.filter_map(|(_, node)| self.attributes.get(&node.id));
+            hidden.map(|attributes| i128::from(attributes.hidden)).sum::<i128>()
+        };
+        levels.map(|(key, level)| (side.price(key), i128::from(level.total) + whole(key))).collect()
+    }
+
+    /// Trades everything that crosses at the indicative price, best orders first. Orders that go
+    /// because of a trade may leave others crossed, which then trade at a price of their own.
     pub(super) fn uncross(&mut self, fills: &mut Vec<Fill>) {
-        let Some((price, _)) = self.indicative_price() else { return };
+        while let Some((price, _)) = self.indicative_price() {
+            self.uncross_at(price, fills);
+        }
+    }
+
+    fn uncross_at(&mut self, price: i64, fills: &mut Vec<Fill>) {
         let (bid_key, ask_key) = (Side::Buy.key(price), Side::Sell.key(price));
         while let (Some(bid), Some(ask)) =
             (self.queues.best_key(Side::Buy), self.queues.best_key(Side::Sell))
@@ -55,7 +71,7 @@ impl MatchingEngine {
         for node in [&buy, &sell] {
             if self.attributes.get(&node.id).is_some_and(|a| a.reduce_only) {
                 quantity = quantity.min(self.reducible(node.participant, node.side));
-                if quantity == 0 {
+                if quantity == 0 || buy.participant == sell.participant {
                     self.drop_order(node.id, Reason::ReduceOnly);
                     return;
                 }

@@ -132,6 +132,14 @@ impl Conditionals {
     }
 }
 
+/// Most parts that an iceberg may be shown in: each is a trade of its own when a large order comes.
+const ICEBERG_PARTS_MAX: i64 = 1_000;
+
+/// True when the parts of an iceberg are neither empty nor too many.
+pub(super) fn parts_are_bounded(quantity: i64, shown: i64) -> bool {
+    shown > 0 && quantity / shown <= ICEBERG_PARTS_MAX
+}
+
 impl MatchingEngine {
     /// Whether the kind has the terms it needs.
     pub(super) fn terms_make_sense(order: &NewOrder) -> bool {
@@ -143,7 +151,9 @@ impl MatchingEngine {
         };
         let expires = order.time_in_force != TimeInForce::Gtd || terms.expire_at.is_some();
         let displays = terms.display_quantity.is_none_or(|shown| {
-            shown > 0 && order.kind.triggered() == OrderKind::Limit && order.time_in_force.rests()
+            parts_are_bounded(order.quantity, shown)
+                && order.kind.triggered() == OrderKind::Limit
+                && order.time_in_force.rests()
         });
         triggers && expires && displays
     }
@@ -233,6 +243,10 @@ impl MatchingEngine {
         };
         if quantity <= 0 {
             return Outcome::rejected(waiting.order.quantity, Reason::InvalidQuantity);
+        }
+        let shown = waiting.order.terms_or_default().display_quantity;
+        if shown.is_some_and(|shown| !parts_are_bounded(quantity, shown)) {
+            return Outcome::rejected(waiting.order.quantity, Reason::InvalidTerms);
         }
         waiting.order.price = price;
         waiting.order.quantity = quantity;

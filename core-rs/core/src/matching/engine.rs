@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use super::conditional::Conditionals;
+use super::conditional::{Conditionals, parts_are_bounded};
 use super::linked::{Group, Held};
 use super::order::{
     EventKind, Fill, NewOrder, OrderEvent, OrderKind, Outcome, Phase, Reason, SelfTradePolicy,
@@ -43,7 +43,7 @@ pub struct MatchingEngine {
     pub(super) now: i64,
     pub(super) band: Option<(i64, i64)>,
     pub(super) last_price: Option<i64>,
-    pub(super) positions: HashMap<u64, i64>,
+    pub(super) positions: HashMap<u64, i128>,
     pub(super) attributes: BTreeMap<u64, Attributes>,
     pub(super) expiries: BTreeSet<(i64, u64)>,
     pub(super) conditionals: Conditionals,
@@ -270,21 +270,30 @@ impl MatchingEngine {
         self.queues.best_key(taker.side.opposite()).is_some_and(|best| best <= taker.limit_key)
     }
 
-    /// Whether a fill-or-kill order could trade completely, hidden quantity included and own
-    /// orders excluded where the policy forbids trading with oneself.
+    /// Whether a fill-or-kill order is sure to trade completely.
     fn can_fill(&self, taker: &Taker) -> bool {
         let side = taker.side.opposite();
         if taker.reduce_only && self.reducible(taker.participant, taker.side) < taker.open {
             return false;
         }
+        let plain = self.is_plain();
         let mut open = taker.open;
         for (key, level) in self.queues.levels(side).take_while(|(key, _)| *key <= taker.limit_key)
         {
-            open = open.saturating_sub(if self.is_plain() {
-                level.total
+            if plain {
+                open = open.saturating_sub(level.total);
             } else {
-                self.queues.queue(side, key).map(|(_, node)| self.offered(taker, node)).sum()
-            });
+                // What icebergs hide comes after everything that the level shows.
+                let mut hidden = 0_i64;
+                for (_, maker) in self.queues.queue(side, key) {
+                    let Some((shown, behind)) = self.offered(taker, maker) else {
+                        return open <= 0;
+                    };
+                    open = open.saturating_sub(shown);
+                    hidden = hidden.saturating_add(behind);
+                }
+                open = open.saturating_sub(hidden);
+            }
             if open <= 0 {
                 return true;
             }
@@ -292,17 +301,22 @@ impl MatchingEngine {
         false
     }
 
-    fn offered(&self, taker: &Taker, node: &Node) -> i64 {
-        if self.config.self_trade != SelfTradePolicy::Allow && node.participant == taker.participant
-        {
-            return 0;
+    /// What a resting order is sure to trade, shown and hidden: nothing of an order that other
+    /// trades may take away. None when the taker would have to stop at it.
+    fn offered(&self, taker: &Taker, maker: &Node) -> Option<(i64, i64)> {
+        let own = maker.participant == taker.participant;
+        match self.config.self_trade {
+            SelfTradePolicy::CancelOldest if own => return Some((0, 0)),
+            SelfTradePolicy::Allow if own && taker.reduce_only => return None,
+            SelfTradePolicy::Allow | SelfTradePolicy::CancelOldest => {}
+            _ if own => return None,
+            _ => {}
         }
-        let Some(attributes) = self.attributes.get(&node.id) else { return node.quantity };
-        let whole = node.quantity.saturating_add(attributes.hidden);
-        if attributes.reduce_only {
-            return whole.min(self.reducible(node.participant, node.side));
-        }
-        whole
+        let Some(attributes) = self.attributes.get(&maker.id) else {
+            return Some((maker.quantity, 0));
+        };
+        let uncertain = attributes.reduce_only || attributes.group.is_some();
+        Some(if uncertain { (0, 0) } else { (maker.quantity, attributes.hidden) })
     }
 
     /// True while no trade needs a second look.
@@ -380,16 +394,18 @@ impl MatchingEngine {
             return self.prevent_self_trade(policy, taker, slot, maker, quantity);
         }
         let mut allowed = quantity;
+        // A trade with oneself brings no position nearer to zero.
+        let own = maker.participant == taker.participant;
         if taker.reduce_only {
             let reducible = self.reducible(taker.participant, taker.side);
-            if reducible == 0 {
+            if reducible == 0 || own {
                 return Permission::TakerDone(Reason::ReduceOnly);
             }
             allowed = allowed.min(reducible);
         }
         if self.attributes.get(&maker.id).is_some_and(|a| a.reduce_only) {
             let reducible = self.reducible(maker.participant, maker.side);
-            if reducible == 0 {
+            if reducible == 0 || own {
                 self.drop_order(maker.id, Reason::ReduceOnly);
                 return Permission::MakerGone;
             }
@@ -441,6 +457,7 @@ impl MatchingEngine {
     ) -> Option<Reason> {
         if self.config.track_positions {
             let signed = if taker.side == Side::Buy { quantity } else { -quantity };
+            let signed = i128::from(signed);
             *self.positions.entry(taker.participant).or_default() += signed;
             *self.positions.entry(maker.participant).or_default() -= signed;
         }
@@ -605,6 +622,10 @@ impl MatchingEngine {
         if open <= 0 {
             return refuse(Reason::QuantityBelowFilled);
         }
+        let shown = self.attributes.get(&id).map_or(0, |attributes| attributes.display);
+        if shown > 0 && !parts_are_bounded(open, shown) {
+            return refuse(Reason::InvalidTerms);
+        }
         if price == node.price() && open <= shown_and_hidden {
             return self.shrink(slot, &node, open);
         }
@@ -719,7 +740,8 @@ impl MatchingEngine {
     pub(crate) fn verify(&self) {
         self.queues.verify();
         if let (Some(bid), Some(ask)) = (self.best_price(Side::Buy), self.best_price(Side::Sell)) {
-            assert!(bid < ask || self.phase == Phase::Auction, "the book is crossed at rest");
+            let gathers = self.phase != Phase::Continuous;
+            assert!(bid < ask || gathers, "the book is crossed at rest");
         }
         for id in self.attributes.keys() {
             let known = self.remaining(*id).is_some();

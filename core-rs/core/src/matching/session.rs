@@ -49,9 +49,8 @@ impl MatchingEngine {
     pub fn resume(&mut self, fills: &mut Vec<Fill>) {
         self.events.clear();
         let from = fills.len();
-        if self.phase == Phase::Auction {
-            self.uncross(fills);
-        }
+        // Also after a halt, which may have begun in an auction.
+        self.uncross(fills);
         self.phase = Phase::Continuous;
         self.cascade(fills, from);
     }
@@ -83,20 +82,22 @@ impl MatchingEngine {
     /// Sets a participant's position, in lots, and keeps positions from now on.
     pub fn set_position(&mut self, participant: u64, position: i64) {
         self.config.track_positions = true;
-        self.positions.insert(participant, position);
+        self.positions.insert(participant, i128::from(position));
     }
 
-    /// A participant's position in lots; zero when positions are not kept.
-    pub fn position(&self, participant: u64) -> i64 {
+    /// A participant's position in lots; zero when positions are not kept. Wider than an order,
+    /// because many orders make it.
+    pub fn position(&self, participant: u64) -> i128 {
         self.positions.get(&participant).copied().unwrap_or(0)
     }
 
     /// How much an order of this side may trade to bring the position nearer to zero.
     pub(super) fn reducible(&self, participant: u64, side: Side) -> i64 {
         let position = self.position(participant);
-        match side {
-            Side::Buy => position.saturating_neg().max(0),
-            Side::Sell => position.max(0),
-        }
+        let open = match side {
+            Side::Buy => position.saturating_neg(),
+            Side::Sell => position,
+        };
+        i64::try_from(open.max(0)).unwrap_or(i64::MAX)
     }
 }
