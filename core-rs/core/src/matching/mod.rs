@@ -1,11 +1,13 @@
 //! The matching engine: orders of many participants in one book, in price-time priority.
 //! Deterministic: the same calls in the same order give the same fills and sequence numbers.
 
+/// Changing open orders.
+mod amending;
 /// Call auctions: the price at which most trades, and the trades at it.
 mod auction;
 /// Stops and trailing stops.
 mod conditional;
-/// Submit, cancel, replace and the matching loop.
+/// Submit and cancel.
 mod engine;
 /// Maker and taker commission.
 mod fees;
@@ -15,6 +17,8 @@ mod linked;
 mod order;
 /// Time, sessions, halts and positions.
 mod session;
+/// Taking from the other side of the book.
+mod taking;
 
 #[cfg(test)]
 mod tests;

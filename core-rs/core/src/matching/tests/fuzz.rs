@@ -186,9 +186,8 @@ fn fuzz_episodes() {
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(60));
     let mut seed = std::env::var("PI5_FUZZ_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     while Instant::now() < end {
-        if std::panic::catch_unwind(|| play(seed)).is_err() {
-            panic!("the episode of PI5_FUZZ_SEED={seed} fails");
-        }
+        let played = std::panic::catch_unwind(|| play(seed));
+        assert!(played.is_ok(), "the episode of PI5_FUZZ_SEED={seed} fails");
         seed += 1;
     }
 }
