@@ -53,8 +53,7 @@ $(STAMP)/package: $(STAMP)/deps pyproject.toml
 
 $(STAMP)/ui-deps: $(STAMP)/deps web/ui/package-lock.json
 	@echo "installing the dashboard's dependencies"
-	@# Not `npm ci`: it refuses a lock that leaves out binaries for platforms we do not build on.
-	@cd web/ui && $(CURDIR)/tests/tools/npm install --no-save --no-audit --no-fund --loglevel=error
+	@cd web/ui && $(CURDIR)/tests/tools/npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(STAMP)/ui: $(STAMP)/ui-deps $(UI_SOURCES)
