@@ -94,6 +94,7 @@ class QuoteBoard:
         """Apply a batch and return its changes: the newest quote of each symbol, all trades."""
         flush = Flush()
         symbols, price_scale, size_scale = batch.symbols, batch.price_scale, batch.size_scale
+        self._take_closes(batch)
         self._take_trades(flush, batch)
         columns = batch.quotes
         newest = {which: row for row, which in enumerate(columns.symbol_index)}
@@ -110,6 +111,13 @@ class QuoteBoard:
             )
             flush.quotes[symbol] = self._quotes[symbol] = text
         return flush
+
+    def _take_closes(self, batch: data_pb2.MarketDataBatch) -> None:
+        """A replayed instrument has no trades: its last price is the close of its last bar."""
+        columns = batch.bars
+        for row, which in enumerate(columns.symbol_index):
+            close = decimal_text(columns.close[row], batch.price_scale)
+            self._last[batch.symbols[which]] = f'"{close}"'
 
     def _take_trades(self, flush: Flush, batch: data_pb2.MarketDataBatch) -> None:
         columns = batch.trades

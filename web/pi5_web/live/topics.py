@@ -100,7 +100,7 @@ class MarketTopic(Topic):
     def open_stream(self) -> Any:
         """Open the stream at the present: quotes are a state, nothing is missed."""
         request = data.StreamMarketDataRequest(
-            quotes=True, trades=True, min_interval_ms=MARKET_INTERVAL_MS
+            quotes=True, trades=True, bars=True, min_interval_ms=MARKET_INTERVAL_MS
         )
         return self._stub.StreamMarketData(request, metadata=self.peer.metadata())
 
