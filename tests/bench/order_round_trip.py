@@ -168,6 +168,14 @@ def measure_memory(system: RunningSystem) -> list[dict[str, Any]]:
     return [{"stage": name, "MiB": round(kib / 1024)} for name, kib in shares.items()]
 
 
+def measure_first_fill() -> dict[str, Any]:
+    """Return the seconds from healthy to the demo's first fill, in a fresh home."""
+    with running_system() as system:
+        began = time.monotonic()
+        eventually(lambda: system.get("/api/v1/orders/trades/history")["fills"], 120)
+        return {"stage": "healthy to the first paper fill", "s": round(time.monotonic() - began, 1)}
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,6 +195,7 @@ def main() -> None:
             {"stage": "second start to healthy", "s": round(second_start, 1)},
             {"stage": "stop", "s": round(stopped, 1)},
         ]
+    rows.append(measure_first_fill())
     print(f"{platform.machine()}, Python {platform.python_version()}")
     for figures in rows:
         rest = "  ".join(f"{key} {value}" for key, value in figures.items() if key != "stage")
