@@ -55,16 +55,6 @@ def _started(supervised: dict[str, Any]) -> Timestamp | None:
     return started
 
 
-def _started(supervised: dict[str, Any]) -> Timestamp | None:
-    """Read when the supervisor started a service; None when it does not say."""
-    started = Timestamp()
-    try:
-        started.FromJsonString(str(supervised["started_at"]))
-    except (KeyError, ValueError):
-        return None
-    return started
-
-
 class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
     """Answers HealthService."""
 
@@ -164,7 +154,6 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             detail=detail,
             latency_ms=(self._clock.monotonic_ns() - began) / 1e6,
             version=version(),
-            started_at=_started(supervised),
             restarts=int(supervised.get("restarts") or 0),
             pid=pid,
             memory_bytes=resident_bytes(pid),
@@ -189,7 +178,6 @@ class HealthServicer(health_service_pb2_grpc.HealthServiceServicer):
             detail=detail,
             latency_ms=(self._clock.monotonic_ns() - began) / 1e6,
             version=version(),
-            started_at=_started(supervised),
             restarts=int(supervised.get("restarts") or 0),
             pid=pid,
             memory_bytes=resident_bytes(pid),
