@@ -10,6 +10,9 @@ mod l2;
 mod l3;
 mod queues;
 
+#[cfg(test)]
+mod tests;
+
 pub use depth::{Sweep, sweep};
 pub use feed::{Admission, FeedGate};
 pub use l2::{Delta, L2Book};

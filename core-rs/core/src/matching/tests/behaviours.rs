@@ -1,5 +1,5 @@
-//! One test for each behaviour of a serious matching engine; the numbers are those of the list
-//! in this folder's README.
+//! One test for each behaviour of a serious matching engine; its numbers are those of the list
+//! in the README.
 
 use crate::Side::{self, Buy, Sell};
 use crate::matching::*;
