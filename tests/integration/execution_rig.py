@@ -22,8 +22,8 @@ import asyncpg
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pi5.api.common.v1 import options_pb2, stream_pb2, trading_pb2
+from pi5.api.execution.v1 import execution_pb2, execution_service_pb2_grpc
 from pi5.api.execution.v1 import execution_service_pb2 as pb
-from pi5.api.execution.v1 import execution_service_pb2_grpc
 from pi5.kit.clock import SystemClock
 from pi5.kit.home import Home
 from pi5.kit.tokens import TokenIssuer, load_or_create_key
@@ -176,14 +176,15 @@ class Rig:
         return await eventually(taken, within_s, self.log)
 
     async def judged(self) -> None:
-        """Wait until risk approves orders: it has prices, a portfolio and the order log."""
+        """Wait until risk approves orders and the venue answers them."""
 
-        async def approved() -> bool:
+        async def approved() -> Any:
             order = await self.persist()
-            return bool(order.broker)
+            return order.id if order.broker else None
 
         await self.ready()
-        await eventually(approved, 30, self.log)
+        first = await eventually(approved, 30, self.log)
+        await self.comes_to(first, execution_pb2.ORDER_STATUS_FILLED, within_s=20.0)
 
     async def order(self, any_id: str) -> Any:
         """Return an order."""

@@ -75,14 +75,13 @@ def bar(day: int, close: int) -> Bar:
 class Data(data_rpc.MarketDataServiceServicer):
     def __init__(self) -> None:
         self.stored: list[Bar] = []
-        self.sequence = 0
         self.epoch = "one"
-        self._live: asyncio.Queue[Bar] = asyncio.Queue()
-        self.listeners = 0
+        self._sent: list[Bar] = []  # bar n has sequence n + 1
+        self._grown = asyncio.Event()
 
     def push(self, *bars: Bar) -> None:
-        for item in bars:
-            self._live.put_nowait(item)
+        self._sent.extend(bars)
+        self._grown.set()
 
     async def GetInstrument(self, request, context):
         if request.symbol != "ACME":
@@ -104,13 +103,21 @@ class Data(data_rpc.MarketDataServiceServicer):
         )  # fmt: skip
 
     async def StreamMarketData(self, request, context):
-        self.listeners += 1
-        yield data_pb.StreamMarketDataResponse(heartbeat=stream_pb2.Heartbeat(epoch=self.epoch))
+        """As the real one: a snapshot with its number first, or what came after the resumed one."""
+        position = len(self._sent)
+        if request.resume.epoch == self.epoch:
+            position = request.resume.after_sequence
+        else:
+            snapshot = batch_to(MarketEvents(), position, self.epoch)
+            yield data_pb.StreamMarketDataResponse(batch=snapshot)
         while True:
-            item = await self._live.get()
-            self.sequence += 1
-            batch = batch_to(MarketEvents(bars=[item]), self.sequence, self.epoch)
-            yield data_pb.StreamMarketDataResponse(batch=batch)
+            while position < len(self._sent):
+                position += 1
+                events = MarketEvents(bars=[self._sent[position - 1]])
+                batch = batch_to(events, position, self.epoch)
+                yield data_pb.StreamMarketDataResponse(batch=batch)
+            self._grown.clear()
+            await self._grown.wait()
 
 
 class Execution(execution_rpc.ExecutionServiceServicer):
